@@ -1,0 +1,95 @@
+"""Keeps the .po files in step with the trial files and the staff's lines, and tells what is wrong in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import get_args
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import write_po
+
+from bot.desk.cards import CONTEXT, staff_lines
+from bot.words import LOCALES, Domain, read
+from flows.author.extract import Message, messages
+from flows.flow import Flow
+from flows.parse import Problem
+
+_PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+LABEL = 20
+"""Characters that a button shows in a row of a narrow phone."""
+
+
+def template(domain: Domain, flows: Iterable[Flow]) -> Catalog:
+    """All strings of a domain as an untranslated catalogue."""
+    catalogue = Catalog(domain=domain, project="Prescreen", charset="utf-8")
+    for message in _messages(flows):
+        if message.domain == domain:
+            catalogue.add(message.text, context=message.context, auto_comments=[message.comment])
+    return catalogue
+
+
+def _messages(flows: Iterable[Flow]) -> Iterator[Message]:
+    for flow in flows:
+        yield from messages(flow)
+    for line in staff_lines():
+        yield Message("staff", CONTEXT, line, "Line or button of the staff's cards")
+
+
+def update(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Path]:
+    """Brings every .po file to today's strings. Nothing is guessed: a new string is empty, an old one goes."""
+    written = []
+    flows = tuple(flows)
+    for path in sorted(folder.glob("*/LC_MESSAGES/*.po")):
+        domain: Domain = "patient" if path.stem == "patient" else "staff"
+        catalogue = read(path)
+        catalogue.update(template(domain, flows), no_fuzzy_matching=True, update_creation_date=False)
+        catalogue.obsolete.clear()
+        with path.open("wb") as file:
+            write_po(file, catalogue, width=0, sort_output=False, no_location=True)
+        written.append(path)
+    return written
+
+
+def check(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Problem]:
+    """Every missing, fuzzy or stale message and every broken placeholder, with file and place."""
+    flows = tuple(flows)
+    found = []
+    for path in sorted(folder.glob("*/LC_MESSAGES/*.po")):
+        domain: Domain = "patient" if path.stem == "patient" else "staff"
+        wanted = {(m.context, m.id): m for m in template(domain, flows) if m.id}
+        have = {(m.context, m.id): m for m in read(path) if m.id}
+        name = f"{path.parent.parent.name}/{path.name}"
+        found += [
+            Problem(name, f"{context}: {_short(text)}", "This message is missing.", "Run: prescreen i18n update")
+            for context, text in wanted.keys() - have.keys()
+        ]
+        found += [
+            Problem(name, f"{context}: {_short(text)}", "This message is stale.", "Run: prescreen i18n update")
+            for context, text in have.keys() - wanted.keys()
+        ]
+        for (context, text), message in have.items():
+            for what, remedy in _wrong(str(text), str(message.string or ""), message.fuzzy, context or ""):
+                found.append(Problem(name, f"{context}: {_short(text)}", what, remedy))
+    for tag in {path.parent.parent.name for path in folder.glob("*/LC_MESSAGES/*.po")}:
+        for domain in get_args(Domain):
+            if domain == "patient" and not (folder / tag / "LC_MESSAGES" / "patient.po").is_file():
+                found.append(Problem(tag, domain, "There is no catalogue.", "Copy one and translate it."))
+    return found
+
+
+def _wrong(source: str, text: str, fuzzy: bool, context: str) -> Iterator[tuple[str, str]]:
+    if not text:
+        yield "It is not translated.", "Translate it."
+    elif fuzzy:
+        yield "It is marked fuzzy.", "Check it and take the mark away."
+    elif sorted(set(_PLACEHOLDER.findall(source))) != sorted(set(_PLACEHOLDER.findall(text))):
+        yield "Its placeholders differ from the source.", "Use the same {names}."
+    elif re.search(r"[{}]", _PLACEHOLDER.sub("", text)):
+        yield "A placeholder is broken.", "Write it as {name}."
+
+
+def _short(text: object) -> str:
+    words = str(text).replace("\n", " ")
+    return words if len(words) < 50 else words[:47] + "..."

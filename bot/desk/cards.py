@@ -1,0 +1,233 @@
+"""What staff see of a lead: the notice without a name or a health word, and the owner's call sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot.buttons import Buttons
+from bot.desk import lead as life
+from bot.messages import Envelope
+from bot.store.leads import Lead, reference
+from bot.words import CatalogueWords
+from flows.flow import CONTACT, Flow, Step
+from flows.kinds import KINDS
+from flows.speak import fill
+
+TAG = "staff."
+"""Stands where a conversation's tag stands in a patient's button."""
+
+FIT = {
+    "possible_match": "may fit",
+    "needs_review": "to review",
+    "not_now": "not now, asked for a call",
+    "ruled_out": "was ruled out",
+    None: "asked for a person",
+}
+STATUS = {
+    "new": "new", "claimed": "claimed", "attempt_1": "attempt 1 of 3", "attempt_2": "attempt 2 of 3",
+    "attempt_3": "attempt 3 of 3", "call_later": "call later", "reached": "reached",
+    "considering": "considering", "scheduled": "scheduled", "consented": "consented",
+    "enrolled": "enrolled", "closed": "closed", "withdrawn": "withdrawn",
+}  # fmt: skip
+ACTION = {
+    "claim": "Claim", "release": "Release", "reached": "Reached", "no_answer": "No answer",
+    "call_later": "Call later", "scheduled": "Scheduled", "considering": "Considering",
+    "consented": "Consented", "enrolled": "Enrolled", "close": "Close",
+}  # fmt: skip
+CLOSING = {
+    "not_a_fit": "Not a fit", "screen_failure": "Screen failure", "not_interested": "Not interested",
+    "could_not_reach": "Could not reach", "duplicate": "Duplicate", "wrong_number": "Wrong number",
+    "study_full": "Study full", "withdrawn": "Withdrawn",
+}  # fmt: skip
+LINES = (
+    "New lead {reference} · {trial} · {fit} · {verify} to verify · {language} · {window} · first call by {due}",
+    "{reference} · {owner} · {status} · first call by {due}",
+    "{reference} · {status} · {reason}",
+    "{owner} has {reference}.",
+    "{reference} is yours. Your call sheet is in our private chat.",
+    "{owner}, please open a private chat with me and tap Start. Then claim {reference} again.",
+    "You are not on the staff list. Ask your admin to add you.",
+    "This is not possible now: {reference} is {status}.",
+    "{reference}: an answer was changed. Please look again.",
+    "{reference} was withdrawn by the person. All details are deleted.",
+    "You are on the staff list, {owner}. Leads you claim arrive here.",
+    "You have no open leads.",
+    "Why do you close {reference}?",
+    "Which criterion?",
+    "Another criterion",
+    "Back",
+    "{title} · criteria version {version}",
+    "Contact",
+    "Verify",
+    "Nothing to verify.",
+    "Check at the site",
+    "The chat did not ask these",
+    "Reasons against at the time: wait until {date}",
+    "Wait with no known end",
+    "Answered by a helper",
+    "An answer was changed",
+    "Site: {site}",
+    "Study desk, no site chosen",
+    "Best time: {window}",
+    "any day",
+    "any time", "mornings", "afternoons", "early evening",
+    "Mon", "Tue", "Wed", "Thu", "Fri",
+    "not sure", "{name}, closed: {reason}",
+)  # fmt: skip
+"""Every line of this page, for the translators; ``staff_lines`` adds the tables above."""
+_TIMES = {"any": "any time", "morning": "mornings", "afternoon": "afternoons", "evening": "early evening"}
+CONTEXT = "staff"
+
+
+def staff_lines() -> tuple[str, ...]:
+    tables = (*FIT.values(), *STATUS.values(), *ACTION.values(), *CLOSING.values())
+    return tuple(dict.fromkeys((*LINES, *tables)))
+
+
+class Cards:
+    """Renders one lead in one language of the staff."""
+
+    def __init__(self, flow: Flow, words: CatalogueWords, patient: CatalogueWords, buttons: Buttons) -> None:
+        """``patient`` are the patient words in the staff's language, for the answers' labels."""
+        self.flow, self.words, self.patient, self.buttons = flow, words, patient, buttons
+
+    def line(self, text: str, **values: str) -> str:
+        return fill(self.words.text(CONTEXT, text), values)
+
+    # ------------------------------------------------------------------ the group
+
+    def notice(self, lead: Lead, chat: str, owner: str = "") -> Envelope:
+        """The one card of a lead in the staff group. No name of a patient, no health word."""
+        if lead["status"] == "new":
+            text = self.line(LINES[0], **self._facts(lead))
+            rows = ((self._button(lead, chat, "claim"),),)
+            return Envelope(text, rows)
+        facts = {**self._facts(lead), "owner": owner}
+        if lead["status"] in ("closed", "withdrawn"):
+            facts["reason"] = self.line(CLOSING.get(lead["reason"], "Withdrawn"))
+            return Envelope(self.line(LINES[2], **facts))
+        return Envelope(self.line(LINES[1], **facts))
+
+    def _facts(self, lead: Lead) -> dict[str, str]:
+        points = [flag for flag in lead["flags"] if flag["status"] == "REVIEW"]
+        return {
+            "reference": reference(lead["id"]),
+            "trial": self.flow.trial.code,
+            "fit": self.line(FIT[lead["outcome"]]),
+            "verify": self.words.number(len(points)),
+            "language": self.words.languages.get(lead["locale"], lead["locale"]),
+            "window": self.window(lead),
+            "due": self.due(lead),
+            "status": self.line(STATUS[lead["status"]]),
+        }
+
+    def due(self, lead: Lead) -> str:
+        site = self.flow.site(lead["site"])
+        zone = ZoneInfo(site.timezone if site else self.flow.trial.timezone)
+        moment: datetime = lead["due_at"]
+        return self.words.moment(moment.astimezone(zone))
+
+    def window(self, lead: Lead) -> str:
+        days = [self.line(day.capitalize()) for day in lead["contact"].get("call_days") or ()]
+        time = self.line(_TIMES.get(lead["contact"].get("call_time") or "any", "any time"))
+        return f"{self.words.listed(days) if days else self.line('any day')}, {time}"
+
+    # ------------------------------------------------------------------ the owner
+
+    def call_sheet(self, lead: Lead, chat: str) -> Envelope:
+        """Everything the owner needs for the call. Goes to the owner alone, and cannot be forwarded."""
+        site = self.flow.site(lead["site"])
+        head = [
+            f"{reference(lead['id'])} · {self.line(STATUS[lead['status']])} · {self.line(FIT[lead['outcome']])}",
+            self.line(
+                "{title} · criteria version {version}",
+                title=self.flow.trial.registry_id,
+                version=f"{self.flow.trial.version}, {lead['text_version']}",
+            ),
+            self.line("Site: {site}", site=site.name) if site else self.line("Study desk, no site chosen"),
+            self.line("Best time: {window}", window=self.window(lead)),
+        ]
+        if lead["outcome"] == "not_now":
+            day = lead["eligible_from"]
+            head.append(
+                self.line("Reasons against at the time: wait until {date}", date=self.words.day(day))
+                if day
+                else self.line("Wait with no known end")
+            )
+        head += [self.line("Answered by a helper")] * lead["helper"]
+        head += [self.line("An answer was changed")] * lead["changed"]
+        parts = ["\n".join(head), self._section("Contact", self._contact(lead))]
+        if lead["outcome"] is not None:
+            parts.append(self._section("Verify", self._points(lead) or [self.line("Nothing to verify.")]))
+            parts.append(self._section("Check at the site", self._site_checks()))
+        return Envelope("\n\n".join(parts), self._actions(lead, chat), protect=True)
+
+    def _section(self, title: str, lines: list[str]) -> str:
+        return "\n".join([self.line(title) + ":", *lines])
+
+    def _contact(self, lead: Lead) -> list[str]:
+        steps = [step for step in self.flow.steps if step.part == CONTACT]
+        return [
+            f"{self.patient.text(step.context, step.label)}: {self._given(step, lead['contact'][step.id])}"
+            for step in steps
+            if step.id in lead["contact"] and step.id not in ("site", "call_days", "call_time")
+        ]
+
+    def _given(self, step: Step, value: Any) -> str:
+        option = step.option(value) if isinstance(value, str) else None
+        if option is not None:
+            return self.patient.text(step.context, option.label)
+        return KINDS[step.kind].show(step, value, self.patient)
+
+    def _points(self, lead: Lead) -> list[str]:
+        lines = []
+        for number, flag in enumerate(lead["flags"], 1):
+            criterion = next((c for c in self.flow.criteria if c.id == flag["criterion"]), None)
+            if criterion is None:
+                continue
+            context = f"{self.flow.trial.slug}.{criterion.id}"
+            title = self.words.text(context, criterion.title)
+            coded = ", ".join(flag["because"])
+            lines.append(f"{number}. {criterion.id} {title} [{flag['status']}] {coded}")
+            if flag["said"]:
+                lines.append(f"   «{'» «'.join(flag['said'])}»")
+            if flag["note"]:
+                lines.append("   " + fill(self.words.text(context, flag["note"]), {"date": flag["noted"] or ""}))
+            if flag["until"]:
+                lines.append(f"   → {flag['until']}")
+            lines.append("   " + self.words.text(context, criterion.suggestion))
+        return lines
+
+    def _site_checks(self) -> list[str]:
+        slug = self.flow.trial.slug
+        return [
+            f"{c.id} {self.words.text(f'{slug}.{c.id}', c.site_check)}" for c in self.flow.criteria if c.site_check
+        ]
+
+    # ------------------------------------------------------------------ buttons
+
+    def closings(self, lead: Lead, chat: str) -> Envelope:
+        rows = [(self._button(lead, chat, f"close.{reason}", CLOSING[reason]),) for reason in life.CLOSINGS[:-1]]
+        text = self.line("Why do you close {reference}?", reference=reference(lead["id"]))
+        return Envelope(text, (*rows, (self._button(lead, chat, "card", "Back"),)), protect=True)
+
+    def criteria(self, lead: Lead, chat: str, reason: str) -> Envelope:
+        flagged = [flag["criterion"] for flag in lead["flags"]]
+        others = [c.id for c in self.flow.criteria if c.listed and c.id not in flagged]
+        named = [c for c in flagged if c.startswith(("I", "E"))] + others
+        buttons = [(c, self._data(lead, chat, f"close.{reason}.{c}")) for c in named]
+        rows = tuple(tuple(buttons[at : at + 4]) for at in range(0, len(buttons), 4))
+        return Envelope(self.line("Which criterion?"), (*rows, (self._button(lead, chat, "card", "Back"),)))
+
+    def _actions(self, lead: Lead, chat: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+        buttons = [self._button(lead, chat, action) for action in life.actions(lead["status"])]
+        return tuple(tuple(buttons[at : at + 2]) for at in range(0, len(buttons), 2))
+
+    def _button(self, lead: Lead, chat: str, code: str, label: str = "") -> tuple[str, str]:
+        return self.line(label or ACTION[code]), self._data(lead, chat, code)
+
+    def _data(self, lead: Lead, chat: str, code: str) -> str:
+        return self.buttons.seal(TAG, chat, f"{lead['id']}.{code}")

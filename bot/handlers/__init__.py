@@ -1,0 +1,31 @@
+"""What each event of a turn does to the rows, inside the turn's own transaction. One file per event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.handlers import answers, ended, lead_raised, screened, wishes
+from bot.handlers.happening import Happening
+from flows import turn
+
+Handler = Callable[[Connection, Happening, Any], Mapping[str, str] | None]
+
+HANDLERS: Mapping[type, Handler] = {
+    turn.Answered: answers.answered,
+    turn.Cleared: answers.cleared,
+    turn.Screened: screened.screened,
+    turn.LeadRaised: lead_raised.lead_raised,
+    turn.ReminderWished: wishes.reminder_wished,
+    turn.NoticesWished: wishes.notices_wished,
+    turn.SafetyShown: ended.safety_shown,
+    turn.Ended: ended.ended,
+    turn.Deleted: ended.deleted,
+}
+
+
+def handle(db: Connection, happening: Happening, event: turn.Event) -> Mapping[str, str]:
+    """Applies one event; returns what the words to the person may mention because of it."""
+    return HANDLERS[type(event)](db, happening, event) or {}

@@ -1,0 +1,60 @@
+"""Ended, Deleted and SafetyShown: what is kept, and what is not."""
+
+import logging
+
+from sqlalchemy import Connection
+
+from bot.desk import lead as life
+from bot.handlers.happening import Happening
+from bot.messages import Envelope
+from bot.store import conversations, leads, outbox
+from flows.turn import Deleted, Ended, SafetyShown
+
+log = logging.getLogger(__name__)
+
+
+def ended(db: Connection, happening: Happening, event: Ended) -> None:
+    """Somebody who declined is not kept at all; any other end waits for the retention sweep."""
+    if event.end == "declined":
+        conversations.erase(db, happening.kept.channel, happening.kept.chat)
+
+
+def deleted(db: Connection, happening: Happening, event: Deleted) -> None:
+    """Everything goes, also from a lead that staff already have; they see that it was withdrawn."""
+    kept, now = happening.kept, happening.now
+    for lead in leads.of_chat(db, kept.channel, kept.chat):
+        if lead["status"] == "withdrawn":
+            continue
+        leads.change(
+            db,
+            lead["id"],
+            now,
+            status=life.after(lead["status"], "withdraw"),
+            reason="withdrawn",
+            contact={},
+            flags=[],
+            chat="",
+            outcome=None,
+            eligible_from=None,
+        )
+        leads.record(db, lead["id"], "withdrawn", now)
+        _tell_staff(db, happening, lead["id"], lead["owner_id"])
+    conversations.erase(db, kept.channel, kept.chat)
+
+
+def _tell_staff(db: Connection, happening: Happening, lead_id: int, owner_id: int | None) -> None:
+    deployment = happening.deployment
+    owner = leads.member_by_id(db, owner_id)
+    chats = {deployment.staff_group, str(owner["telegram_id"]) if owner else ""} - {""}
+    for chat in sorted(chats):
+        line = happening.cards().line(
+            "{reference} was withdrawn by the person. All details are deleted.",
+            reference=leads.reference(lead_id),
+        )
+        key = f"lead:{lead_id}:withdrawn:{chat}"
+        outbox.put(db, deployment.staff_channel, chat, Envelope(line), key, happening.now)
+
+
+def safety_shown(db: Connection, happening: Happening, event: SafetyShown) -> None:
+    """Only that a message was shown is noted; what was written is not."""
+    log.info("safety message %s shown", event.sign)

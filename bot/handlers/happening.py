@@ -1,0 +1,31 @@
+"""What a handler may look at: the turn that is being written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.deployment import Deployment
+from bot.desk.cards import Cards
+from bot.store.conversations import Kept
+from flows.conversation import Conversation
+from flows.flow import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    deployment: Deployment
+    flow: Flow
+    kept: Kept
+    after: Conversation
+    """The conversation as the turn leaves it."""
+    now: datetime
+
+    def cards(self, language: str = "") -> Cards:
+        """Lead cards in a language of the staff; the group's own where none is given."""
+        return cards_for(self.deployment, self.flow, language or self.deployment.staff_language)
+
+
+def cards_for(deployment: Deployment, flow: Flow, language: str) -> Cards:
+    languages = deployment.languages
+    return Cards(flow, languages.staff(language), languages.patient(language), deployment.buttons)

@@ -1,0 +1,138 @@
+"""LeadRaised: the lead, its place in the queue and the notice to staff, in one transaction with the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.desk import promise
+from bot.handlers.happening import Happening
+from bot.messages import Envelope
+from bot.store import leads, outbox
+from flows.answer import StepId, value_to_json
+from flows.conversation import Conversation
+from flows.flow import CONTACT
+from flows.screening import Verdict
+from flows.turn import LeadRaised
+
+
+def lead_raised(db: Connection, happening: Happening, event: LeadRaised) -> dict[str, str]:
+    """One open lead per person and trial: a second send, or a send after a person request, updates it."""
+    flow, kept, now = happening.flow, happening.kept, happening.now
+    site = flow.site(event.site)
+    values = _values(happening, event)
+    lead = leads.open_of(db, kept.channel, kept.chat, flow.trial.slug)
+    if lead is None:
+        lead_id = leads.add(
+            db,
+            channel=kept.channel,
+            chat=kept.chat,
+            trial=flow.trial.slug,
+            due_at=promise.due(now, site.timezone if site else flow.trial.timezone),
+            created_at=now,
+            updated_at=now,
+            owner_id=None,
+            claimed_at=None,
+            **values,
+        )
+        leads.record(db, lead_id, "raised", now)
+        _notify(db, happening, lead_id)
+    else:
+        lead_id = lead["id"]
+        leads.change(db, lead_id, now, **values)
+        leads.record(db, lead_id, "sent_again", now)
+        tell_changed(db, happening, lead_id)
+    due = leads.get(db, lead_id)
+    assert due is not None
+    return {
+        "reference": leads.reference(lead_id),
+        "due": due["due_at"].date().isoformat(),
+        "phone": site.phone if site else flow.trial.contact,
+    }
+
+
+def _values(happening: Happening, event: LeadRaised) -> dict[str, Any]:
+    after, flow = happening.after, happening.flow
+    consent = after.answers.get(StepId("consent"))
+    values: dict[str, Any] = {
+        "conversation_id": happening.kept.id,
+        "site": event.site if flow.site(event.site) else "",
+        "locale": after.locale,
+        "contact": {
+            step.id: value_to_json(after.answers[step.id].value)
+            for step in flow.steps
+            if step.part == CONTACT and step.id in after.answers
+        },
+        "helper": consent is not None and consent.value in ("helper", "not_here"),
+        "changed": bool(after.changed),
+        "text_version": flow.trial.text_version,
+        "source": happening.kept.source,
+    }
+    if event.verdict is not None:
+        values |= {
+            "outcome": event.verdict.outcome,
+            "eligible_from": event.verdict.eligible_from,
+            "flags": flags_of(event.verdict, after),
+        }
+    else:
+        values.setdefault("flags", [])
+    return values
+
+
+def flags_of(verdict: Verdict, conversation: Conversation) -> list[dict[str, Any]]:
+    """The points for staff, with criterion id, coded answer and the person's own words."""
+    flags = []
+    for finding in verdict.flags:
+        steps = dict.fromkeys(StepId(_step(code)) for code in finding.because)
+        answers = [conversation.answers[step] for step in steps if step in conversation.answers]
+        flags.append(
+            {
+                "criterion": finding.criterion,
+                "status": finding.status,
+                "until": finding.until.isoformat() if finding.until else None,
+                "because": list(finding.because),
+                "said": [answer.said for answer in answers if answer.said],
+                "note": finding.note,
+                "noted": finding.noted.isoformat() if finding.noted else None,
+            }
+        )
+    return flags
+
+
+def _step(code: str) -> str:
+    return code.rpartition(".")[0] or code
+
+
+def _notify(db: Connection, happening: Happening, lead_id: int) -> None:
+    deployment = happening.deployment
+    lead = leads.get(db, lead_id)
+    if lead is None or not deployment.staff_group:
+        return
+    envelope = happening.cards().notice(lead, deployment.staff_group)
+    outbox.put(
+        db,
+        deployment.staff_channel,
+        deployment.staff_group,
+        envelope,
+        f"lead:{lead_id}:notice",
+        happening.now,
+        lead_id=lead_id,
+    )
+
+
+def tell_changed(db: Connection, happening: Happening, lead_id: int) -> None:
+    """Staff hear that an answer changed: the owner in private, or else the group."""
+    lead = leads.get(db, lead_id)
+    owner = leads.member_by_id(db, lead["owner_id"]) if lead else None
+    chat = str(owner["telegram_id"]) if owner else happening.deployment.staff_group
+    if not chat or lead is None:
+        return
+    cards = happening.cards(owner["language"] if owner else "")
+    line = cards.line("{reference}: an answer was changed. Please look again.", reference=leads.reference(lead_id))
+    key = f"lead:{lead_id}:changed:{happening.kept.revision}"
+    leads.record(db, lead_id, "changed", happening.now)
+    outbox.put(db, happening.deployment.staff_channel, chat, Envelope(line), key, happening.now)
+    if owner is not None:
+        sheet = cards.call_sheet(lead, chat)
+        outbox.put(db, happening.deployment.staff_channel, chat, sheet, key + ":sheet", happening.now)

@@ -1,0 +1,67 @@
+"""Reads the trial files into flows, and keeps every version that a conversation may be pinned to."""
+
+from __future__ import annotations
+
+import flows.trials
+from collections.abc import Mapping
+from pathlib import Path
+
+from flows.author.check import check
+from flows.flow import Flow
+from flows.parse import Problem, Source, parse
+
+TRIALS = Path(flows.trials.__path__[0])
+
+
+class BadTrials(Exception):
+    """The trial files have problems; nothing is served until they are mended."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems in the trial files")
+        self.problems = problems
+
+
+class Library:
+    """Every version of every trial, by name (``nct06570291/v1``)."""
+
+    def __init__(self, flows: Mapping[str, Flow]) -> None:
+        self.flows = flows
+
+    def flow(self, name: str) -> Flow:
+        return self.flows[name]
+
+    def newest(self, slug: str) -> Flow:
+        """The version that new conversations start with."""
+        versions = [flow for flow in self.flows.values() if flow.trial.slug == slug]
+        return max(versions, key=lambda flow: int(flow.trial.version.lstrip("v")))
+
+    @property
+    def slugs(self) -> list[str]:
+        return sorted({flow.trial.slug for flow in self.flows.values()})
+
+
+def load(folder: Path = TRIALS) -> Library:
+    """All trials of a folder. Raises BadTrials with every problem in every file."""
+    problems: list[Problem] = []
+    found: dict[str, Flow] = {}
+    frame = folder / "_frame.toml"
+    for path in sorted(folder.glob("*/v*.toml")):
+        flow = read(path, frame, folder)
+        if isinstance(flow, list):
+            problems += flow
+            continue
+        problems += check(flow, f"{path.parent.name}/{path.name}")
+        found[flow.name] = flow
+    if not found and not problems:
+        problems.append(Problem(str(folder.name), "folder", "There is no trial here.", "Add <slug>/v1.toml."))
+    if problems:
+        raise BadTrials(list(dict.fromkeys(problems)))
+    return Library(found)
+
+
+def read(path: Path, frame: Path, folder: Path) -> Flow | list[Problem]:
+    try:
+        texts = [Source(str(p.relative_to(folder)), p.read_text(encoding="utf-8")) for p in (path, frame)]
+    except (OSError, UnicodeDecodeError) as error:
+        return [Problem(path.name, "file", f"It cannot be read: {type(error).__name__}.", "Save it as UTF-8.")]
+    return parse(*texts)

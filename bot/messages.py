@@ -1,0 +1,96 @@
+"""The shell's shared vocabulary: what comes in, what goes out, and what a channel can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Came = Literal["text", "press", "start", "contact", "media", "edited", "blocked", "unblocked", "elapsed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One thing that one person did, in no channel's own terms."""
+
+    channel: str
+    external_id: str
+    """The provider's id of the update: seen twice, it counts once."""
+    origin: str
+    """The provider's id of the message or the press itself, which may come under two update ids."""
+    chat: str
+    sender: str
+    kind: Came
+    text: str = ""
+    """What was typed, or the payload of a start link, or what a reminder is about."""
+    press: str = ""
+    """The data of the button that was pressed."""
+    callback: str = ""
+    """What the channel wants answered at once, so that the button stops waiting."""
+    message: str = ""
+    """The provider's id of the message that the press or the edit is on."""
+    name: str = ""
+    language: str = ""
+    """The language tag of the person's app: a first guess."""
+    verified: bool = False
+    """A shared phone number belongs to the sender."""
+    group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message to send, as the outbox keeps it. Plain data, rendered by the channel when it goes out."""
+
+    text: str
+    rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+    """Rows of buttons: label and data."""
+    again: bool = False
+    """Put in place of the question before it, where the channel can."""
+    share_phone: str = ""
+    drop_keyboard: bool = False
+    protect: bool = False
+    """May not be copied or forwarded: it names a person."""
+    edits: str = ""
+    """The provider's id of the message this one takes the place of."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "text": self.text,
+            "rows": [[list(button) for button in row] for row in self.rows],
+            "again": self.again,
+            "share_phone": self.share_phone,
+            "drop_keyboard": self.drop_keyboard,
+            "protect": self.protect,
+            "edits": self.edits,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Envelope:
+        rows = tuple(tuple((label, value) for label, value in row) for row in data["rows"])
+        return cls(**{**data, "rows": rows})
+
+
+Fate = Literal["sent", "later", "unsure", "refused", "gone", "moved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a send.
+
+    sent: the provider has it. later: it surely does not; try again after ``wait`` seconds. unsure: it may
+    have it. refused: it never will (a bad request). gone: the person blocked the bot. moved: the chat has
+    the new id ``provider_id``.
+    """
+
+    fate: Fate
+    provider_id: str = ""
+    wait: float = 0.0
+
+
+class Channel(Protocol):
+    """A messenger. ``parse`` is pure; ``send`` is the only part that touches the network."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def send(self, chat: str, envelope: Envelope, last: str) -> Sent:
+        """Sends one message. ``last`` is the provider's id of the question before it, "" if none."""

@@ -1,0 +1,89 @@
+"""The environment as typed settings. Every problem at once, by variable name, and never a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class BadSettings(Exception):
+    """Settings are missing or malformed; each line names a variable and the remedy."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _token(value: SecretStr) -> SecretStr:
+    head, _, tail = value.get_secret_value().partition(":")
+    if not head.isdigit() or len(tail) < 20:
+        raise ValueError("not a bot token")
+    return value
+
+
+def _database(value: str) -> str:
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError("not a database address") from None
+    if url.get_backend_name() != "sqlite":
+        raise ValueError("not a database this version speaks")
+    return value
+
+
+class Settings(BaseSettings):
+    """What a deployment decides. ``.env.example`` lists the same names with comments."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True)
+
+    database_url: Annotated[str, AfterValidator(_database)] = "sqlite:///var/prescreen.db"
+    trial: str = Field(default="nct06570291", pattern=r"^[a-z0-9_]{1,40}$")
+    keep_days: int = Field(default=30, ge=1, le=3650)
+    staff_language: Literal["en", "zh_Hans"] = "en"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
+    telegram_api: str = Field(default="https://api.telegram.org/bot", pattern=r"^https?://")
+    staff_group: int | None = None
+
+
+REMEDIES = {
+    "DATABASE_URL": "Use an address like sqlite:///var/prescreen.db.",
+    "TRIAL": "Use the name of a folder in flows/trials.",
+    "KEEP_DAYS": "Use a whole number of days, 1 or more.",
+    "STAFF_LANGUAGE": "Use en or zh_Hans.",
+    "LOG_LEVEL": "Use DEBUG, INFO, WARNING or ERROR.",
+    "TELEGRAM_TOKEN": "Use the token that @BotFather gave you, like 123456:ABC-...",
+    "TELEGRAM_API": "Use the address of a Bot API server, ending in /bot.",
+    "STAFF_GROUP": "Use the number of the staff group, like -1001234567890.",
+}
+
+
+def load(*needed: str, **given: Any) -> Settings:
+    """The settings of this process. Raises BadSettings with every problem, naming no value.
+
+    ``needed`` are names of settings that this command cannot do without.
+    """
+    problems = []
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        names = {str(item["loc"][0]).upper() for item in error.errors(include_input=False, include_url=False)}
+        problems = [f"{name} is not valid. {REMEDIES.get(name, 'Change it.')}" for name in sorted(names)]
+        settings = None
+    if settings is not None:
+        missing = [name for name in needed if getattr(settings, name) is None]
+        problems += [f"{name.upper()} is missing. {REMEDIES[name.upper()]}" for name in missing]
+    if problems or settings is None:
+        raise BadSettings(problems)
+    return settings
+
+
+def database_file(settings: Settings) -> Path | None:
+    name = make_url(settings.database_url).database
+    return Path(name) if name and name != ":memory:" else None

@@ -1,0 +1,203 @@
+"""Receipts, conversations, answers and transcripts, as the turn reads and writes them."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.messages import Inbound
+from bot.store.tables import AnswerRow, ConversationRow, Interest, LeadRow, MessageRow, OutboxRow, Receipt
+from flows.answer import Answer, StepId, value_to_json
+from flows.conversation import Conversation
+
+_receipt = Receipt.__table__  # type: ignore[attr-defined]
+_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
+_answer = AnswerRow.__table__  # type: ignore[attr-defined]
+_message = MessageRow.__table__  # type: ignore[attr-defined]
+_outbox = OutboxRow.__table__  # type: ignore[attr-defined]
+_lead = LeadRow.__table__  # type: ignore[attr-defined]
+_interest = Interest.__table__  # type: ignore[attr-defined]
+
+
+class Conflict(Exception):
+    """Somebody else moved the conversation on; the whole transaction is to be tried again."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """A conversation as it is stored."""
+
+    id: int
+    tag: str
+    channel: str
+    chat: str
+    conversation: Conversation
+    revision: int
+    source: str = ""
+    question: str = ""
+
+
+def take_receipt(db: Connection, inbound: Inbound, now: datetime) -> bool:
+    """Whether this update is new. The database's unique keys are the judge."""
+    try:
+        with db.begin_nested():
+            db.execute(
+                insert(_receipt).values(
+                    channel=inbound.channel, external_id=inbound.external_id, origin=inbound.origin, at=now
+                )
+            )
+    except IntegrityError:
+        return False
+    return True
+
+
+def current(db: Connection, channel: str, chat: str) -> Kept | None:
+    where = (_conversation.c.channel == channel, _conversation.c.chat == chat, _conversation.c.current)
+    row = db.execute(select(_conversation).where(*where)).mappings().first()
+    return row and _kept(row)
+
+
+def by_id(db: Connection, conversation_id: int) -> Kept | None:
+    row = db.execute(select(_conversation).where(_conversation.c.id == conversation_id)).mappings().first()
+    return row and _kept(row)
+
+
+def _kept(row: Any) -> Kept:
+    return Kept(
+        id=row["id"],
+        tag=row["tag"],
+        channel=row["channel"],
+        chat=row["chat"],
+        conversation=Conversation.from_json(row["state"]),
+        revision=row["revision"],
+        source=row["source"],
+        question=row["question"],
+    )
+
+
+def open_new(
+    db: Connection, channel: str, chat: str, conversation: Conversation, source: str, now: datetime
+) -> Kept:
+    """Starts a conversation; the one before it, if any, is kept but no longer current."""
+    where = (_conversation.c.channel == channel, _conversation.c.chat == chat, _conversation.c.current)
+    db.execute(update(_conversation).where(*where).values(current=False))
+    tag = secrets.token_urlsafe(5)[:6]
+    values = {
+        "tag": tag,
+        "channel": channel,
+        "chat": chat,
+        "current": True,
+        "source": source,
+        "reachable": True,
+        "question": "",
+        "revision": 0,
+        "created_at": now,
+        **_columns(conversation, now),
+    }
+    key = db.execute(insert(_conversation).values(**values)).inserted_primary_key
+    assert key is not None
+    return Kept(key[0], tag, channel, chat, conversation, 0, source)
+
+
+def save(db: Connection, kept: Kept, conversation: Conversation, now: datetime) -> None:
+    """Compare-and-set on the revision: raises Conflict if somebody was faster."""
+    where = (_conversation.c.id == kept.id, _conversation.c.revision == kept.revision)
+    values = {**_columns(conversation, now), "revision": kept.revision + 1, "reachable": True}
+    if db.execute(update(_conversation).where(*where).values(**values)).rowcount != 1:
+        raise Conflict
+    kept.conversation, kept.revision = conversation, kept.revision + 1
+
+
+def _columns(conversation: Conversation, now: datetime) -> dict[str, Any]:
+    return {
+        "flow": conversation.flow,
+        "locale": conversation.locale,
+        "state": conversation.to_json(),
+        "step": conversation.step,
+        "life": conversation.life,
+        "updated_at": now,
+    }
+
+
+def note(db: Connection, conversation_id: int, **values: Any) -> None:
+    """Sets columns that serve queries: outcome, remind_on, reachable, question."""
+    db.execute(update(_conversation).where(_conversation.c.id == conversation_id).values(**values))
+
+
+def add_answer(
+    db: Connection, conversation_id: int, step: StepId, answer: Answer | None, now: datetime
+) -> None:
+    """One more revision of an answer; None when it was taken back."""
+    where = (_answer.c.conversation_id == conversation_id, _answer.c.step == step)
+    last = db.execute(select(func.max(_answer.c.revision)).where(*where)).scalar()
+    db.execute(
+        insert(_answer).values(
+            conversation_id=conversation_id,
+            step=step,
+            revision=(last or 0) + 1,
+            value=None if answer is None else value_to_json(answer.value),
+            said="" if answer is None else answer.said,
+            cleared=answer is None,
+            at=now,
+        )
+    )
+
+
+def add_message(
+    db: Connection, conversation_id: int, text: str, now: datetime, *, outgoing: bool, step: str | None
+) -> None:
+    db.execute(
+        insert(_message).values(
+            conversation_id=conversation_id, text=text, outgoing=outgoing, step=step, at=now
+        )
+    )
+
+
+def erase(db: Connection, channel: str, chat: str) -> None:
+    """Removes everything this chat told us: conversations, answers, transcript, messages not yet sent."""
+    mine = (_conversation.c.channel == channel, _conversation.c.chat == chat)
+    db.execute(delete(_outbox).where(_outbox.c.channel == channel, _outbox.c.chat == chat))
+    db.execute(delete(_interest).where(_interest.c.channel == channel, _interest.c.chat == chat))
+    ids = select(_conversation.c.id).where(*mine)
+    for table in (_answer, _message):
+        db.execute(delete(table).where(table.c.conversation_id.in_(ids)))
+    db.execute(update(_lead).where(_lead.c.conversation_id.in_(ids)).values(conversation_id=None))
+    db.execute(delete(_conversation).where(*mine))
+
+
+def reminders_due(db: Connection, today: date) -> list[Kept]:
+    where = (_conversation.c.remind_on <= today, _conversation.c.current, _conversation.c.reachable)
+    return [_kept(row) for row in db.execute(select(_conversation).where(*where)).mappings()]
+
+
+def forgotten(db: Connection, before: datetime) -> list[tuple[str, str]]:
+    """Chats whose last word is older than ``before``, that raised no lead and wait for no reminder."""
+    leads = select(_lead.c.conversation_id).where(_lead.c.conversation_id.is_not(None))
+    where = (
+        _conversation.c.updated_at < before,
+        _conversation.c.remind_on.is_(None),
+        _conversation.c.id.not_in(leads),
+        _conversation.c.current,
+    )
+    rows = db.execute(select(_conversation.c.channel, _conversation.c.chat).where(*where))
+    return [(channel, chat) for channel, chat in rows]
+
+
+def add_interest(db: Connection, channel: str, chat: str, locale: str, now: datetime) -> None:
+    where = (_interest.c.channel == channel, _interest.c.chat == chat)
+    if db.execute(select(_interest.c.id).where(*where)).first() is None:
+        db.execute(insert(_interest).values(channel=channel, chat=chat, locale=locale, at=now))
+
+
+def transcript(db: Connection, conversation_id: int) -> list[tuple[bool, str]]:
+    rows = db.execute(
+        select(_message.c.outgoing, _message.c.text)
+        .where(_message.c.conversation_id == conversation_id)
+        .order_by(_message.c.id)
+    )
+    return [(outgoing, text) for outgoing, text in rows]

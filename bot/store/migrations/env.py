@@ -1,0 +1,13 @@
+"""Runs the migrations on the connection that the store hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from bot.store import tables as tables  # declares the metadata
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, compare_type=True
+)
+with context.begin_transaction():
+    context.run_migrations()

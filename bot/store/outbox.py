@@ -1,0 +1,124 @@
+"""The outbox: written inside the turn's transaction, drained after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from bot.messages import Envelope
+from bot.store.tables import OutboxRow
+
+_outbox = OutboxRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message whose turn it is in its lane."""
+
+    id: int
+    channel: str
+    chat: str
+    envelope: Envelope
+    conversation_id: int | None
+    lead_id: int | None
+    question: bool
+    attempts: int
+
+
+def put(
+    db: Connection,
+    channel: str,
+    chat: str,
+    envelope: Envelope,
+    dedupe_key: str,
+    now: datetime,
+    *,
+    conversation_id: int | None = None,
+    lead_id: int | None = None,
+    question: bool = False,
+) -> None:
+    db.execute(
+        insert(_outbox).values(
+            channel=channel,
+            chat=chat,
+            dedupe_key=dedupe_key,
+            conversation_id=conversation_id,
+            lead_id=lead_id,
+            envelope=envelope.to_json(),
+            question=question,
+            state="due",
+            attempts=0,
+            unsure=0,
+            not_before=now,
+            provider_id="",
+            created_at=now,
+        )
+    )
+
+
+def heads(db: Connection) -> list[Due]:
+    """The first unsent message of every lane, whether its time has come or not, oldest first."""
+    rows = db.execute(
+        select(_outbox).where(_outbox.c.state.in_(("due", "sending"))).order_by(_outbox.c.id)
+    ).mappings()
+    first: dict[tuple[str, str], Any] = {}
+    for row in rows:
+        first.setdefault((row["channel"], row["chat"]), row)
+    return [_due(row) for row in first.values()]
+
+
+def ready(db: Connection, now: datetime) -> list[Due]:
+    """The heads of the lanes that may go out now."""
+    waiting = select(_outbox.c.id).where(_outbox.c.state != "sent", _outbox.c.not_before > now)
+    late = {row[0] for row in db.execute(waiting)}
+    return [due for due in heads(db) if due.id not in late]
+
+
+def _due(row: Any) -> Due:
+    return Due(
+        id=row["id"],
+        channel=row["channel"],
+        chat=row["chat"],
+        envelope=Envelope.from_json(row["envelope"]),
+        conversation_id=row["conversation_id"],
+        lead_id=row["lead_id"],
+        question=row["question"],
+        attempts=row["attempts"],
+    )
+
+
+def sending(db: Connection, due: Due) -> None:
+    """The intent to send, committed before the call."""
+    _set(db, due, state="sending", attempts=due.attempts + 1)
+
+
+def sent(db: Connection, due: Due, provider_id: str, now: datetime) -> None:
+    """Done. The words are not kept here: the transcript has them."""
+    _set(db, due, state="sent", provider_id=provider_id, sent_at=now, envelope=Envelope("").to_json())
+
+
+def later(db: Connection, due: Due, now: datetime, wait: float, *, unsure: bool = False) -> None:
+    extra = {"unsure": _outbox.c.unsure + 1} if unsure else {}
+    _set(db, due, state="due", not_before=now + timedelta(seconds=wait), **extra)
+
+
+def dead(db: Connection, due: Due) -> None:
+    _set(db, due, state="dead", envelope=Envelope("").to_json())
+
+
+def stop_lane(db: Connection, channel: str, chat: str) -> None:
+    """Nothing more can be sent there."""
+    where = (_outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.state.in_(("due", "sending")))
+    db.execute(update(_outbox).where(*where).values(state="dead", envelope=Envelope("").to_json()))
+
+
+def move_lane(db: Connection, channel: str, chat: str, to: str) -> None:
+    where = (_outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.state.in_(("due", "sending")))
+    db.execute(update(_outbox).where(*where).values(chat=to, state="due"))
+
+
+def _set(db: Connection, due: Due, **values: Any) -> None:
+    db.execute(update(_outbox).where(_outbox.c.id == due.id).values(**values))

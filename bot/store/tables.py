@@ -1,0 +1,182 @@
+"""The tables. Declared with SQLModel; the turn's own statements are SQLAlchemy Core on the same tables."""
+
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+
+class Receipt(SQLModel, table=True):
+    """An update that was taken: seen again, it changes nothing."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (UniqueConstraint("channel", "external_id"), UniqueConstraint("channel", "origin"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    external_id: str
+    origin: str
+    at: datetime
+
+
+class ConversationRow(SQLModel, table=True):
+    """One person's way through one trial. ``state`` is the conversation; the other columns serve queries."""
+
+    __tablename__ = "conversation"
+    __table_args__ = (
+        Index(
+            "one_current_conversation",
+            "channel",
+            "chat",
+            unique=True,
+            sqlite_where=text("current"),
+            postgresql_where=text("current"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    tag: str = Field(unique=True)
+    channel: str
+    chat: str
+    current: bool = True
+    flow: str
+    locale: str
+    state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    step: str | None = None
+    life: str
+    outcome: str | None = None
+    source: str = ""
+    reachable: bool = True
+    question: str = ""
+    """The provider's id of the question that is on the screen, to edit it in place."""
+    remind_on: date | None = Field(default=None, index=True)
+    revision: int = 0
+    created_at: datetime
+    updated_at: datetime = Field(index=True)
+
+
+class AnswerRow(SQLModel, table=True):
+    """One revision of one answer. Nothing is overwritten; taking an answer back is a revision too."""
+
+    __tablename__ = "answer"
+    __table_args__ = (UniqueConstraint("conversation_id", "step", "revision"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    conversation_id: int = Field(foreign_key="conversation.id", ondelete="CASCADE", index=True)
+    step: str
+    revision: int
+    value: Any = Field(default=None, sa_column=Column(JSON))
+    said: str = Field(default="", sa_column=Column(Text, nullable=False))
+    cleared: bool = False
+    at: datetime
+
+
+class MessageRow(SQLModel, table=True):
+    """The transcript: what the person saw and wrote, in their language, as it was that day."""
+
+    __tablename__ = "message"
+
+    id: int | None = Field(default=None, primary_key=True)
+    conversation_id: int = Field(foreign_key="conversation.id", ondelete="CASCADE", index=True)
+    outgoing: bool
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    step: str | None = None
+    at: datetime
+
+
+class LeadRow(SQLModel, table=True):
+    """A person who wants to be contacted. One open lead per person and trial."""
+
+    __tablename__ = "lead"
+    __table_args__ = (UniqueConstraint("conversation_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
+    channel: str
+    chat: str
+    trial: str
+    site: str
+    locale: str
+    outcome: str | None = None
+    """None when somebody asked for a person before the screening ended."""
+    eligible_from: date | None = None
+    flags: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    contact: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    helper: bool = False
+    changed: bool = False
+    text_version: str
+    source: str = ""
+    status: str = "new"
+    attempts: int = 0
+    reason: str = ""
+    criterion: str = ""
+    owner_id: int | None = Field(default=None, foreign_key="staff.id")
+    claimed_at: datetime | None = None
+    due_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    notice: str = ""
+    """The provider's id of the notice in the staff group, to edit it in place."""
+
+
+class LeadEvent(SQLModel, table=True):
+    """The history of a lead: who did what, and when. Rows are only ever added."""
+
+    __tablename__ = "lead_event"
+
+    id: int | None = Field(default=None, primary_key=True)
+    lead_id: int = Field(foreign_key="lead.id", index=True)
+    staff_id: int | None = Field(default=None, foreign_key="staff.id")
+    what: str
+    detail: str = ""
+    at: datetime
+
+
+class OutboxRow(SQLModel, table=True):
+    """Something to send. It leaves after the commit that wrote it, in order within its lane."""
+
+    __tablename__ = "outbox"
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    chat: str
+    dedupe_key: str = Field(unique=True)
+    conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
+    lead_id: int | None = Field(default=None, foreign_key="lead.id")
+    envelope: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    question: bool = False
+    state: str = Field(default="due", index=True)
+    """due, sending, sent, or dead."""
+    attempts: int = 0
+    unsure: int = 0
+    not_before: datetime
+    provider_id: str = ""
+    created_at: datetime
+    sent_at: datetime | None = None
+
+
+class Staff(SQLModel, table=True):
+    """Somebody at a site who may work leads."""
+
+    __tablename__ = "staff"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    telegram_id: int = Field(sa_column=Column(BigInteger, nullable=False, unique=True))
+    language: str = "en"
+    active: bool = True
+
+
+class Interest(SQLModel, table=True):
+    """A wish to hear of other trials. Kept apart from leads and from answers."""
+
+    __tablename__ = "interest"
+    __table_args__ = (UniqueConstraint("channel", "chat"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    chat: str
+    locale: str
+    at: datetime

@@ -1,0 +1,198 @@
+"""The one use case: somebody did something, and the conversation answers. One transaction, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import Connection
+
+from bot.deployment import Deployment
+from bot.handlers import handle
+from bot.handlers.happening import Happening
+from bot.messages import Envelope, Inbound
+from bot.store import Store, conversations, leads, outbox
+from bot.store.conversations import Kept
+from flows import Reply, Turn, advance, hear, speak, start
+from flows.flow import Flow
+from flows.kinds import KINDS, phone
+from flows.kinds.text import clean
+from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
+from flows.speak import Speech
+from flows.turn import Ask, Ended, Tell
+from flows.words import Ear, Words
+from flows.engine import today_of
+
+LONGEST_LINK = 64
+
+
+def take_turn(inbound: Inbound, store: Store, deployment: Deployment, now: datetime) -> bool:
+    """Takes one update: receipt, turn, rows, and what to send, all committed together or not at all.
+
+    Returns False for an update that was taken before. Raises when nothing could be written; the provider
+    then sends the update again.
+    """
+    with store.begin() as db:
+        if not conversations.take_receipt(db, inbound, now):
+            return False
+        _Taking(db, deployment, inbound, now).run()
+        return True
+
+
+class _Taking:
+    """One inbound inside its transaction."""
+
+    def __init__(self, db: Connection, deployment: Deployment, inbound: Inbound, now: datetime) -> None:
+        self.db, self.deployment, self.inbound, self.now = db, deployment, inbound, now
+        self.sent = 0
+
+    def run(self) -> None:
+        inbound = self.inbound
+        kept = conversations.current(self.db, inbound.channel, inbound.chat)
+        if inbound.kind == "blocked":
+            if kept is not None:
+                conversations.note(self.db, kept.id, reachable=False)
+                outbox.stop_lane(self.db, inbound.channel, inbound.chat)
+            return
+        if kept is None:
+            kept, first = self.begin(self._guess())
+            # A press or a reminder may come for a conversation that is gone: it gets a new one, kindly.
+            lead_in = [] if inbound.kind in ("start", "text") else [Tell("stale")]
+            self.write(kept, Turn(first.conversation, (*lead_in, *first.says)))
+            return
+        if inbound.kind == "unblocked":
+            conversations.note(self.db, kept.id, reachable=True)
+            return
+        flow = self.deployment.library.flow(kept.conversation.flow)
+        reply = self.reply(flow, kept)
+        self.keep_words(flow, kept, reply)
+        turn = advance(flow, kept.conversation, reply, self.now)
+        self.write(kept, turn)
+        if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
+            fresh, first = self.begin(kept.conversation.locale)
+            self.write(fresh, first)
+
+    def begin(self, locale: str) -> tuple[Kept, Turn]:
+        flow = self.deployment.library.newest(self.deployment.trial)
+        first = start(flow, locale, self.now)
+        source = self.inbound.text[:LONGEST_LINK] if self.inbound.kind == "start" else ""
+        where = self.inbound.channel, self.inbound.chat
+        return conversations.open_new(self.db, *where, first.conversation, source, self.now), first
+
+    def _guess(self) -> str:
+        return self.deployment.languages.resolve(self.inbound.language) or "en"
+
+    # ------------------------------------------------------------------ in
+
+    def reply(self, flow: Flow, kept: Kept) -> Reply:
+        inbound, conversation = self.inbound, kept.conversation
+        words = self.deployment.languages.patient(conversation.locale)
+        match inbound.kind:
+            case "start":
+                return Asked("start")
+            case "press":
+                buttons = self.deployment.buttons
+                found = buttons.read(flow, conversation, kept.tag, inbound.chat, inbound.press)
+                return found or Garbled("stale")
+            case "contact":
+                return self._contact(flow, kept, words)
+            case "media":
+                return Garbled("media")
+            case "edited":
+                return Garbled("edited")
+            case "elapsed":
+                return Elapsed("reminder")
+        return hear(flow, conversation, clean(inbound.text), words, self.now)
+
+    def _contact(self, flow: Flow, kept: Kept, words: Words) -> Reply:
+        """A shared number counts at once if it is the sender's own; anybody else's is read back."""
+        step = flow.step_by_id[kept.conversation.step] if kept.conversation.step else None
+        if step is None or step.kind != "phone":
+            return Garbled("media")
+        number = self.inbound.text if self.inbound.text.startswith("+") else f"+{self.inbound.text}"
+        read = phone.read(step, number, Ear(words, flow.heard), today_of(flow, self.now))
+        if isinstance(read, Gave):
+            return Gave(read.value, read.said, read.sure and self.inbound.verified)
+        return read
+
+    def keep_words(self, flow: Flow, kept: Kept, reply: Reply) -> None:
+        """What the person wrote goes into the transcript, unless it is not ours to keep."""
+        if isinstance(reply, Signalled | Garbled) and not (
+            isinstance(reply, Garbled) and reply.reason in ("unclear", "range", "future", "unit")
+        ):
+            return
+        text = clean(self.inbound.text) if self.inbound.kind == "text" else _pressed(self, flow, kept, reply)
+        if text:
+            step = kept.conversation.step
+            conversations.add_message(self.db, kept.id, text, self.now, outgoing=False, step=step)
+
+    # ------------------------------------------------------------------ out
+
+    def write(self, kept: Kept, turn: Turn) -> None:
+        """Events to rows, the conversation, then the words: what is kept is what the person will see."""
+        flow = self.deployment.library.flow(turn.conversation.flow)
+        happening = Happening(self.deployment, flow, kept, turn.conversation, self.now)
+        extra = {"days": str(self.deployment.keep_days)}
+        gone = False
+        for event in turn.events:
+            extra.update(handle(self.db, happening, event))
+            gone = gone or event_erases(event)
+        if not gone:
+            conversations.save(self.db, kept, turn.conversation, self.now)
+        words = self.deployment.languages.patient(turn.conversation.locale)
+        for speech in speak(flow, turn.conversation, turn.says, words, extra):
+            self.send(flow, kept, speech, keep=not gone)
+
+    def send(self, flow: Flow, kept: Kept, speech: Speech, *, keep: bool) -> None:
+        envelope = self.envelope(flow, kept, speech)
+        self.sent += 1
+        key = f"{self.inbound.channel}:{self.inbound.external_id}:{self.sent}"
+        outbox.put(
+            self.db,
+            kept.channel,
+            kept.chat,
+            envelope,
+            key,
+            self.now,
+            conversation_id=kept.id if keep else None,
+            question=keep and bool(speech.rows),
+        )
+        if keep and not speech.again:
+            step = speech.step
+            conversations.add_message(self.db, kept.id, speech.text, self.now, outgoing=True, step=step)
+
+    def envelope(self, flow: Flow, kept: Kept, speech: Speech) -> Envelope:
+        rows = tuple(
+            tuple(
+                (button.label, self.deployment.buttons.write(flow, kept.tag, kept.chat, button.reply))
+                for button in row
+            )
+            for row in speech.rows
+        )
+        return Envelope(
+            speech.text,
+            rows,
+            again=speech.again,
+            share_phone=speech.share_phone,
+            drop_keyboard=speech.drop_keyboard,
+        )
+
+
+def event_erases(event: object) -> bool:
+    from flows.turn import Deleted
+
+    return isinstance(event, Deleted) or (isinstance(event, Ended) and event.end == "declined")
+
+
+def _pressed(taking: _Taking, flow: Flow, kept: Kept, reply: Reply) -> str:
+    """A press in words, for the transcript."""
+    if not isinstance(reply, Gave) or reply.step is None:
+        return ""
+    step = flow.step_by_id[reply.step]
+    words = taking.deployment.languages.patient(kept.conversation.locale)
+    if isinstance(reply.value, str) and (option := step.option(reply.value)) is not None:
+        return words.text(step.context, option.label)
+    if reply.value is None:
+        return words.text("say.button_not_sure", flow.says["button_not_sure"])
+    return KINDS[step.kind].show(step, reply.value, words)

@@ -1,0 +1,44 @@
+"""Any number of picks out of a list; none of them is the empty tuple, and an answer like any other."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from flows.answer import Value
+from flows.flow import Step
+from flows.kinds.choice import pick
+from flows.reply import Garbled, Gave
+from flows.tidy import fold
+from flows.words import Ear, Words
+
+_BETWEEN = re.compile(r"[,;，、；/&+\n]|\s(?:and|y|e|和)\s|(?<=\d)\s+(?=\d)")
+
+
+def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
+    """Numbers or labels, several in one message; every part must be understood, or none is taken."""
+    none = {fold(ear.words.text("say.none_of_these", "None of these")), *map(fold, ear.all("none"))}
+    if fold(text) in none:
+        return Gave((), text.strip())
+    parts = [part for part in _BETWEEN.split(text[:500]) if part.strip()]
+    picks = {option.id for part in parts if (option := pick(step, part, ear)) is not None}
+    if not parts or len(picks) < len(parts):
+        return Garbled("unclear")
+    return Gave(_in_order(step, picks), text.strip())
+
+
+def accept(step: Step, data: object) -> Value:
+    if isinstance(data, list | tuple) and all(step.option(str(item)) for item in data):
+        return _in_order(step, {str(item) for item in data})
+    raise ValueError("not a list of this question's options")
+
+
+def show(step: Step, value: Value, words: Words) -> str:
+    if not value or not isinstance(value, tuple):
+        return words.text("say.none_of_these", "None of these")
+    labels = [words.text(step.context, option.label) for option in step.options if option.id in value]
+    return words.listed(labels)
+
+
+def _in_order(step: Step, picks: set[str]) -> tuple[str, ...]:
+    return tuple(option.id for option in step.options if option.id in picks)

@@ -1,0 +1,455 @@
+"""Says to Speech: what a turn yields, in a person's language. Together with hear, the only place with words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from flows import turn as says
+from flows.answer import Answer, Span, StepId, Value
+from flows.conversation import Conversation, Pending
+from flows.flow import CHECK, CONTACT, SITE, Flow, Option, Step
+from flows.kinds import KINDS, date as dates, measure
+from flows.machine import place
+from flows.offers import NOWHERE, with_options
+from flows.reply import Asked, Confirmed, Gave, Narrowed, Reply, Sent, Ticked, What
+from flows.screening import Verdict
+from flows.turn import Ask, Menu, ReadBack, Retry, Say, Show, Tell
+from flows.words import Words
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+MENUS: Mapping[str, tuple[What, ...]] = {
+    "start": ("resume", "start_over", "delete"),
+    "done": ("change", "copy", "person", "start_over", "delete"),
+    "safety": ("resume", "later"),
+    "reminder": ("recheck", "later", "delete"),
+    "help": ("resume", "why", "back", "change", "faq", "privacy", "person", "language", "unwell", "stop", "delete"),
+    "faq": ("resume",),
+    "change": ("resume",),
+    "unwell": ("resume",),
+    "language": ("resume",),
+    "person": ("person_now", "resume"),
+    "stop": ("resume", "stop_now", "delete"),
+    "stopped": ("resume", "delete"),
+    "delete": ("delete_now", "resume"),
+    "privacy": ("resume", "delete"),
+}  # fmt: skip
+"""The wishes that each menu offers, below what it lists itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to tap, and the reply that the tap stands for."""
+
+    label: str
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One message, for any channel: text, rows of buttons, and how they may be shown."""
+
+    text: str
+    rows: tuple[tuple[Button, ...], ...] = ()
+    step: StepId | None = None
+    """The question that the buttons answer."""
+    again: bool = False
+    """Replaces the question that is already on the screen, where a channel can."""
+    share_phone: str = ""
+    """The label of a button that shares the person's own number, where a channel has one."""
+    drop_keyboard: bool = False
+    """Takes that button away again."""
+    numbered: bool = False
+    """The text already numbers the answers."""
+
+
+def speak(
+    flow: Flow,
+    conversation: Conversation,
+    said: Sequence[Say],
+    words: Words,
+    extra: Mapping[str, str] | None = None,
+) -> list[Speech]:
+    """Every say as one or more messages. Never raises for a missing word: the source text stands in.
+
+    ``extra`` holds what only the shell knows: a reference number, a due day, the days answers are kept.
+    """
+    voice = _Voice(flow, conversation, words, dict(extra or {}))
+    return [speech for say in said for speech in voice.say(say)]
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Puts values into ``{names}``. Plain replacement: a value is never a template itself."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+
+
+@dataclass(slots=True)
+class _Voice:
+    flow: Flow
+    conversation: Conversation
+    words: Words
+    extra: Mapping[str, str]
+    _path: Mapping[StepId, Answer] | None = field(default=None)
+
+    @property
+    def answers(self) -> Mapping[StepId, Answer]:
+        if self._path is None:
+            self._path = place(self.flow, self.conversation.answers).on_path
+        return self._path
+
+    def say(self, say: Say) -> list[Speech]:
+        match say:
+            case Ask():
+                return self._ask(say)
+            case Retry():
+                return [Speech(self._retry(say))]
+            case ReadBack(pending):
+                return [self._read_back(pending)]
+            case Tell(key, values):
+                return [self._tell(key, values)]
+            case Show():
+                return [self._show(say)]
+            case says.Result(verdict):
+                return [self._result(verdict)]
+            case says.Reasons(verdict):
+                return [Speech(self._reasons(verdict))]
+            case says.Copy():
+                return [Speech(self._line("copy") + "\n" + self._summary(self._answered()))]
+            case Menu(key):
+                return [self._menu(key)]
+
+    # ------------------------------------------------------------------ questions
+
+    def _ask(self, say: Ask) -> list[Speech]:
+        raw = self.flow.step_by_id[say.step]
+        step = with_options(self.flow, raw, self.conversation.answers, self.words.languages)
+        values = self._values(step)
+        text = fill(self.words.text(step.context, step.text), values)
+        parts = [self._progress(step), self._helper(step) + text]
+        if step.help:
+            parts[-1] += "\n" + fill(self.words.text(step.context, step.help), values)
+        if step.shows:
+            parts.append(self._summary(self._answered() if step.shows == "answers" else self._contact()))
+        numbered = any(option.detail for option in step.options)
+        if numbered:
+            parts.append("\n".join(self._numbered(step, n, o) for n, o in enumerate(step.options, 1)))
+        speech = Speech(
+            "\n\n".join(part for part in parts if part),
+            (*self._answer_rows(step, say.draft), *self._way_rows(step)),
+            step.id,
+            say.again,
+            numbered=numbered,
+        )
+        if step.kind != "phone":
+            return [speech]
+        return [speech, Speech(self._line("share_hint"), share_phone=self._line("button_share_phone"))]
+
+    def _numbered(self, step: Step, number: int, option: Option) -> str:
+        line = f"{number}. {self._label(step, option)}"
+        return f"{line}: {self._own(step, option.detail)}" if option.detail else line
+
+    def _label(self, step: Step, option: Option) -> str:
+        if step.source == "languages":
+            return option.label
+        if option.id == NOWHERE and step.source == "sites":
+            return self._line("button_none_near")
+        return self._own(step, option.label)
+
+    def _own(self, step: Step, source: str) -> str:
+        context = f"{self.flow.trial.slug}.site" if step.source == "sites" else step.context
+        return self.words.text(context, source)
+
+    def _answer_rows(self, step: Step, draft: tuple[str, ...]) -> list[tuple[Button, ...]]:
+        rows: list[tuple[Button, ...]] = []
+        for option in step.options:
+            label = self._label(step, option)
+            if step.kind == "checklist":
+                tick = "☑" if option.id in draft else "☐"
+                rows.append((Button(f"{tick} {label}", Ticked(option.id, step.id)),))
+            else:
+                rows.append((Button(label, Gave(option.id, step=step.id)),))
+        if step.kind == "checklist":
+            none = self._own(step, step.none_label) if step.none_label else self._line("button_none_of_these")
+            if draft:
+                rows.append((Button(self._line("button_done"), Sent(step.id)),))
+            else:
+                rows.append((Button(none, Gave((), step=step.id)),))
+        if step.unsure:
+            label = self._own(step, step.unsure_label) if step.unsure_label else self._line("button_not_sure")
+            rows.append((Button(label, Gave(None, step=step.id)),))
+        return rows
+
+    def _way_rows(self, step: Step) -> list[tuple[Button, ...]]:
+        """What can be done besides answering: always there, always the same."""
+        first = self._wishes("why", "back")
+        if step.id == CHECK:
+            first = self._wishes("change", "back")
+        if step.id == self.flow.steps[0].id:
+            return [self._wishes("help", "privacy")]
+        return [first, self._wishes("help", "person")]
+
+    def _wishes(self, *wishes: What) -> tuple[Button, ...]:
+        return tuple(Button(self._line(f"button_{wish}"), Asked(wish)) for wish in wishes)
+
+    def _progress(self, step: Step) -> str:
+        """Part x of y, about n left. Follow-up questions do not count, so the number never rises."""
+        counted = [part for part in self.flow.parts if part.counted]
+        part = self.flow.part_by_id[step.part]
+        if not part.counted:
+            return ""
+        asked = [s for s in self.flow.steps if self.flow.part_by_id[s.part].counted and s.asked_if is None]
+        later = [s for s in asked if self.flow.index[s.id] > self.flow.index[step.id]]
+        values = {
+            "part": self.words.number(counted.index(part) + 1),
+            "parts": self.words.number(len(counted)),
+            "title": self.words.text(f"{self.flow.trial.slug}.part", part.title),
+            "left": self.words.number(len(later) + 1),
+        }
+        return fill(self._line("progress"), values)
+
+    def _helper(self, step: Step) -> str:
+        consent = self.conversation.answers.get(StepId("consent"))
+        helps = consent is not None and consent.value in ("helper", "not_here")
+        return self._line("helper") + " " if helps and self.flow.part_by_id[step.part].counted else ""
+
+    def _retry(self, retry: Retry) -> str:
+        step = self.flow.step_by_id[retry.step]
+        name = step.kind if retry.reason == "unclear" else retry.reason
+        rungs = [key for n in (1, 2, 3) if (key := f"retry_{name}_{n}") in self.flow.says]
+        last = len(rungs)
+        number = retry.miss if retry.miss <= last else last - (retry.miss - last) % 2
+        return self._line(rungs[number - 1])
+
+    def _read_back(self, pending: Pending) -> Speech:
+        step = self.flow.step_by_id[pending.step]
+        old = self.answers.get(step.id)
+        number = self.words.number(pending.value) if isinstance(pending.value, Decimal) else ""
+        values = {
+            "value": self._value(step, pending.value) if not number or pending.why != "unit" else number,
+            "number": number,
+            "old": self._value(step, old.value) if old else "",
+        }
+        not_sure = (Button(self._line("button_not_sure"), Confirmed(True, step.id)),)
+        rows: list[tuple[Button, ...]]
+        match pending.why:
+            case "month":
+                rows = [*self._month_rows(pending), not_sure]
+            case "day":
+                rows = [not_sure]
+            case "unit":
+                rows = [
+                    (Button(fill(self._line(f"unit_{unit}"), values), Narrowed(unit, step.id)),)
+                    for unit in measure.UNITS_ASKED[step.unit]
+                ]
+            case _:
+                yes, no = self._line("button_yes"), self._line("button_change_it")
+                if pending.why != "sure":
+                    no = self._line("button_no")
+                rows = [(Button(yes, Confirmed(True, step.id)),), (Button(no, Confirmed(False, step.id)),)]
+        text = fill(self._line(f"readback_{pending.why}"), values)
+        return Speech(text, (*rows, self._wishes("back", "help")), step.id)
+
+    def _month_rows(self, pending: Pending) -> list[tuple[Button, ...]]:
+        names = self.words.months()[:12]
+        span = pending.value
+        inside = [
+            Button(name, Narrowed(str(number), pending.step))
+            for name, number in names
+            if isinstance(span, Span) and dates.month_of(span, number) is not None
+        ]
+        return [tuple(inside[at : at + 3]) for at in range(0, len(inside), 3)]
+
+    # ------------------------------------------------------------------ lines, results, menus
+
+    def _tell(self, key: str, values: Mapping[str, str]) -> Speech:
+        filled = {**self._values(), **{name: self._said(name, value) for name, value in values.items()}}
+        if key == "reminder_set" and not values.get("day"):
+            key = "reminder_open"
+        return Speech(fill(self._line(key), filled), drop_keyboard=key == "noted")
+
+    def _said(self, name: str, value: str) -> str:
+        if name == "steps":
+            steps = [self.flow.step_by_id[StepId(step)] for step in value.split(",")]
+            return self.words.listed([self._step_label(step) for step in steps])
+        if name == "site":
+            return self._site(value)
+        if name in ("day", "due") and value:
+            return self._day(date.fromisoformat(value))
+        return value
+
+    def _day(self, day: date) -> str:
+        values = {"weekday": self.words.weekday(day), "day": self.words.day(day)}
+        return fill(self._line("the_date"), values)
+
+    def _site(self, site_id: str) -> str:
+        site = self.flow.site(site_id)
+        return self.words.text(f"{self.flow.trial.slug}.site", site.name) if site else self._line("study_desk")
+
+    def _show(self, show: Show) -> Speech:
+        match show.what:
+            case "why":
+                step = self.flow.step_by_id[StepId(show.id)]
+                return Speech(self.words.text(step.context, step.why))
+            case "faq":
+                question = next(q for q in self.flow.faq if q.id == show.id)
+                return Speech(self.words.text(f"faq.{show.id}", question.answer))
+            case "safety":
+                text = self.words.text(f"safety.{show.id}", self.flow.safety_by_id[show.id].text)
+                return Speech(fill(text, self._values()))
+            case _:
+                return Speech(self.words.text("ends", self.flow.ends[show.id]))
+
+    def _result(self, verdict: Verdict) -> Speech:
+        assert verdict.outcome is not None
+        text = self.words.text(f"outcomes.{verdict.outcome}", self.flow.outcomes[verdict.outcome])
+        if verdict.outcome == "not_now" and verdict.eligible_from is None:
+            text = self._line("not_now_open")
+        if verdict.eligible_from is not None:
+            text = fill(text, {"date": self._day(verdict.eligible_from)})
+        against = verdict.outcome in ("ruled_out", "not_now")
+        return Speech(text, (self._wishes("reason", "change"),) if against else ())
+
+    def _reasons(self, verdict: Verdict) -> str:
+        topics = {c.id: c.topic for c in self.flow.criteria}
+        slug = self.flow.trial.slug
+        named = [
+            self.words.text(f"{slug}.{finding.criterion}", topics[finding.criterion])
+            for finding in verdict.reasons
+        ]
+        if not named:
+            return self._line("reasons_none")
+        return fill(self._line("reasons"), {"topics": self.words.listed(named)})
+
+    def _menu(self, key: str) -> Speech:
+        rows: list[tuple[Button, ...]] = []
+        match key:
+            case "language":
+                rows = [(Button(n, Asked("language", tag)),) for tag, n in self.words.languages.items()]
+            case "faq":
+                rows = [
+                    (Button(self.words.text(f"faq.{q.id}", q.text), Asked("faq", q.id)),)
+                    for q in self.flow.faq
+                ]
+            case "unwell":
+                rows = [
+                    (Button(self.words.text(f"safety.{s.id}", s.label), Asked("unwell", s.id)),)
+                    for s in self.flow.safety
+                ]
+            case "change":
+                rows = [(Button(self._step_label(s), Asked("change", s.id)),) for s in self._answered()]
+        labels = [self._line(f"button_{wish}") for wish in MENUS[key]]
+        rows += [(Button(label, Asked(wish)),) for label, wish in zip(labels, MENUS[key], strict=True)]
+        return Speech(fill(self._line(f"menu_{key}"), self._values()), tuple(rows))
+
+    # ------------------------------------------------------------------ answers
+
+    def _answered(self) -> list[Step]:
+        """The steps whose answers the check page shows."""
+        welcome = self.flow.steps[0].part
+        last = self.flow.index[CHECK]
+        steps = [self.flow.step_by_id[step] for step in self.answers if self.flow.index[step] < last]
+        return [step for step in steps if step.part != welcome]
+
+    def _contact(self) -> list[Step]:
+        answers = self.conversation.answers
+        return [step for step in self.flow.steps if step.part == CONTACT and step.id in answers]
+
+    def _summary(self, steps: Sequence[Step]) -> str:
+        line = self._line("answer_line")
+        return "\n".join(
+            fill(line, {"label": self._step_label(s), "value": self._value(s, self._given(s.id))})
+            for s in steps
+        )
+
+    def _given(self, step: StepId) -> Value:
+        answer = self.answers.get(step) or self.conversation.answers.get(step)
+        return answer.value if answer else None
+
+    def _step_label(self, step: Step) -> str:
+        label = self.words.text(step.context, step.label)
+        return f"{label}: {self._item(step)}" if step.item else label
+
+    def _value(self, step: Step, value: Value) -> str:
+        if value is None:
+            return self._own(step, step.unsure_label) if step.unsure_label else self._line("button_not_sure")
+        if step.id == SITE:
+            return self._site(str(value))
+        if isinstance(value, str) and (option := step.option(value)) is not None:
+            return self._label(step, option)
+        if value == () and step.none_label:
+            return self._own(step, step.none_label)
+        return KINDS[step.kind].show(step, value, self.words)
+
+    def _item(self, step: Step) -> str:
+        assert step.item is not None
+        of = self.flow.step_by_id[step.item[0]]
+        option = of.option(step.item[1])
+        return self.words.text(of.context, option.say or option.label) if option else ""
+
+    # ------------------------------------------------------------------ words
+
+    def _line(self, key: str) -> str:
+        return self.words.text(f"say.{key}", self.flow.says[key])
+
+    def _values(self, step: Step | None = None) -> dict[str, str]:
+        """Everything a text may mention by name. Worked out by need: most texts mention nothing."""
+        values = _Lazy(self._makers())
+        values.update(self.extra)
+        if step is not None and step.item is not None:
+            values["item"] = self._item(step)
+        return values
+
+    def _makers(self) -> dict[str, Callable[[], str]]:
+        flow, slug = self.flow, self.flow.trial.slug
+        makers: dict[str, Callable[[], str]] = {
+            "short_title": lambda: self.words.text(f"{slug}.trial", flow.trial.short_title),
+            "sponsor": lambda: flow.trial.sponsor,
+            "contact": lambda: flow.trial.contact,
+            "countries": lambda: self.words.listed(
+                [self.words.country(code) for code in dict.fromkeys(site.country for site in flow.sites)]
+            ),
+            "cities": lambda: self.words.listed(
+                [self.words.text(f"{slug}.site", site.city) for site in flow.sites]
+            ),
+            "hours": lambda: flow.sites[0].hours if flow.sites else "",
+            "phone": lambda: flow.sites[0].phone if flow.sites else "",
+            "site": lambda: self._site(str(self._given(SITE) or "")),
+            "emergency": lambda: self._numbers("emergency"),
+            "hotline": lambda: self._numbers("hotline"),
+        }
+        for step in flow.steps:
+            if step.unsure_say:
+                makers[step.id] = lambda step=step: self._named(step)  # type: ignore[misc]
+        return makers
+
+    def _named(self, step: Step) -> str:
+        """How an earlier answer is named in a later question."""
+        value = self._given(step.id)
+        option = step.option(value) if isinstance(value, str) else None
+        return self.words.text(step.context, (option.say if option else "") or step.unsure_say)
+
+    def _numbers(self, kind: str) -> str:
+        lines = [
+            fill(self._line("emergency_line"), {"country": self.words.country(code), "number": numbers[kind]})
+            for code, numbers in self.flow.emergency.items()
+            if kind in numbers
+        ]
+        other = self._line("emergency_other" if kind == "emergency" else "hotline_other")
+        return ". ".join(lines) + ". " + other if lines else other
+
+
+class _Lazy(dict[str, str]):
+    """Values that are made when a text first mentions them."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], str]]) -> None:
+        super().__init__()
+        self._makers = makers
+
+    def get(self, key: str, default: str | None = None) -> str:  # type: ignore[override]
+        if key not in self and key in self._makers:
+            self[key] = self._makers[key]()
+        return super().get(key, default)  # type: ignore[return-value]

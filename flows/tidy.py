@@ -1,0 +1,31 @@
+"""Makes typed words comparable: one form for letters, digits and spaces. Keeps no meaning of its own."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_EDGES = re.compile(r"^[\s.,!?。，！？、…:;()\[\]\"'“”‘’¡¿]+|[\s.,!?。，！？、…:;()\[\]\"'“”‘’¡¿]+$")
+LONGEST = 300
+"""Characters that are looked at: nobody answers a question with more."""
+
+
+def fold(text: str) -> str:
+    """Case, width, accents, outer punctuation and repeated spaces removed: ``"  SÍ! "`` becomes ``"si"``."""
+    plain = unicodedata.normalize("NFKD", text[:LONGEST]).casefold()
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return " ".join(_EDGES.sub("", plain).split())
+
+
+def digits(text: str) -> str:
+    """Digits of any script as 0-9."""
+    return "".join(
+        str(unicodedata.digit(char)) if char.isdigit() and unicodedata.digit(char, -1) >= 0 else char
+        for char in text
+    )
+
+
+def whole_number(text: str) -> int | None:
+    """The number a text consists of, or None: ``"３."`` is 3."""
+    plain = digits(text[:20]).strip().rstrip(".)。")
+    return int(plain) if plain.isascii() and plain.isdigit() else None

@@ -1,0 +1,58 @@
+"""What the two lips, hear and speak, need to know of a language. The shell implements it with gettext."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+
+class Words(Protocol):
+    """One language. Nothing here raises for a missing translation: the English source stands in."""
+
+    @property
+    def locale(self) -> str: ...
+
+    @property
+    def languages(self) -> Mapping[str, str]:
+        """Every language on offer, by its own name: ``{"es": "Español"}``."""
+
+    def text(self, context: str, source: str) -> str:
+        """The translation of ``source`` in ``context``, placeholders untouched."""
+
+    def plural(self, context: str, one: str, many: str, number: int) -> str: ...
+
+    def day(self, day: date) -> str:
+        """``14 November 2026``, in this language's long form."""
+
+    def weekday(self, day: date) -> str: ...
+
+    def month(self, day: date) -> str:
+        """``November 2026``."""
+
+    def number(self, number: Decimal | int) -> str: ...
+
+    def listed(self, items: Sequence[str]) -> str:
+        """``a, b and c``."""
+
+    def months(self) -> Sequence[tuple[str, int]]:
+        """Names and short names of the months with their numbers, the twelve full names first."""
+
+    def country(self, code: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """A language together with the flow's word lists: what people write when they mean something."""
+
+    words: Words
+    heard: Mapping[str, str]
+    """``Flow.heard``: a name to the English words for it, separated by ``;``."""
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """The words for ``name`` in this language, and in English, which people mix in. Case-folded."""
+        source = self.heard.get(name, "")
+        both = self.words.text(f"hear.{name}", source) + ";" + source
+        return tuple(dict.fromkeys(word.strip().casefold() for word in both.split(";") if word.strip()))
