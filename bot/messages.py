@@ -14,9 +14,8 @@ class Inbound:
 
     channel: str
     external_id: str
-    """The provider's id of the update: seen twice, it counts once."""
-    origin: str
-    """The provider's id of the message or the press itself, which may come under two update ids."""
+    """The provider's id of the message or the press itself: seen twice, it counts once. Not the id of the
+    update around it, which may differ for the same message, or start anew."""
     chat: str
     sender: str
     kind: Came
@@ -51,6 +50,10 @@ class Envelope:
     """May not be copied or forwarded: it names a person."""
     edits: str = ""
     """The provider's id of the message this one takes the place of."""
+    numbered: int = 0
+    """How many of the buttons the text already lists with their numbers."""
+    commands: tuple[tuple[str, str], ...] = ()
+    """The chat's command menu from now on: name and words."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -61,12 +64,15 @@ class Envelope:
             "drop_keyboard": self.drop_keyboard,
             "protect": self.protect,
             "edits": self.edits,
+            "numbered": self.numbered,
+            "commands": [list(command) for command in self.commands],
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Envelope:
         rows = tuple(tuple((label, value) for label, value in row) for row in data["rows"])
-        return cls(**{**data, "rows": rows})
+        commands = tuple((name, text) for name, text in data["commands"])
+        return cls(**{**data, "rows": rows, "commands": commands})
 
 
 Fate = Literal["sent", "later", "unsure", "refused", "gone", "moved"]
@@ -94,3 +100,24 @@ class Channel(Protocol):
 
     async def send(self, chat: str, envelope: Envelope, last: str) -> Sent:
         """Sends one message. ``last`` is the provider's id of the question before it, "" if none."""
+
+
+ROOM = 3500
+"""UTF-16 units in one message: below every messenger's limit, with room for a tick or two."""
+
+
+def chunks(text: str, room: int = ROOM) -> list[str]:
+    """A long text as several messages, cut at line ends, else at spaces, never inside a character."""
+    parts: list[str] = []
+    while _units(text) > room:
+        cut = room
+        while _units(text[:cut]) > room:
+            cut -= max(1, (_units(text[:cut]) - room) // 2)
+        at = max(text.rfind("\n", 0, cut), 0) or max(text.rfind(" ", 0, cut), 0) or cut
+        parts.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    return [*parts, text]
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import cast
 
 from sqlalchemy import Connection
 
 from bot.deployment import Deployment
 from bot.handlers import handle
 from bot.handlers.happening import Happening
-from bot.messages import Envelope, Inbound
-from bot.store import Store, conversations, leads, outbox
+from bot.messages import Envelope, Inbound, chunks
+from bot.store import Store, conversations, outbox
 from bot.store.conversations import Kept
 from flows import Reply, Turn, advance, hear, speak, start
 from flows.flow import Flow
@@ -20,7 +19,7 @@ from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
 from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
 from flows.speak import Speech
-from flows.turn import Ask, Ended, Tell
+from flows.turn import Deleted, Ended, Event, Tell
 from flows.words import Ear, Words
 from flows.engine import today_of
 
@@ -134,30 +133,36 @@ class _Taking:
         flow = self.deployment.library.flow(turn.conversation.flow)
         happening = Happening(self.deployment, flow, kept, turn.conversation, self.now)
         extra = {"days": str(self.deployment.keep_days)}
-        gone = False
+        before, gone = kept.conversation.locale, False
         for event in turn.events:
             extra.update(handle(self.db, happening, event))
-            gone = gone or event_erases(event)
+            gone = gone or _erases(event)
         if not gone:
             conversations.save(self.db, kept, turn.conversation, self.now)
         words = self.deployment.languages.patient(turn.conversation.locale)
+        menu = commands(flow, words) if turn.conversation.locale != before else ()
         for speech in speak(flow, turn.conversation, turn.says, words, extra):
-            self.send(flow, kept, speech, keep=not gone)
+            self.send(flow, kept, speech, menu, keep=not gone)
+            menu = ()
 
-    def send(self, flow: Flow, kept: Kept, speech: Speech, *, keep: bool) -> None:
-        envelope = self.envelope(flow, kept, speech)
-        self.sent += 1
-        key = f"{self.inbound.channel}:{self.inbound.external_id}:{self.sent}"
-        outbox.put(
-            self.db,
-            kept.channel,
-            kept.chat,
-            envelope,
-            key,
-            self.now,
-            conversation_id=kept.id if keep else None,
-            question=keep and bool(speech.rows),
-        )
+    def send(
+        self, flow: Flow, kept: Kept, speech: Speech, menu: tuple[tuple[str, str], ...], *, keep: bool
+    ) -> None:
+        *first, last = chunks(speech.text)
+        envelopes = [Envelope(text) for text in first]
+        envelopes.append(replace(self.envelope(flow, kept, speech), text=last, commands=menu))
+        for envelope in envelopes:
+            self.sent += 1
+            outbox.put(
+                self.db,
+                kept.channel,
+                kept.chat,
+                envelope,
+                f"{self.inbound.channel}:{self.inbound.external_id}:{self.sent}",
+                self.now,
+                conversation_id=kept.id if keep else None,
+                question=keep and bool(envelope.rows),
+            )
         if keep and not speech.again:
             step = speech.step
             conversations.add_message(self.db, kept.id, speech.text, self.now, outgoing=True, step=step)
@@ -176,12 +181,19 @@ class _Taking:
             again=speech.again,
             share_phone=speech.share_phone,
             drop_keyboard=speech.drop_keyboard,
+            numbered=speech.numbered,
         )
 
 
-def event_erases(event: object) -> bool:
-    from flows.turn import Deleted
+COMMANDS = ("start", "help", "back", "change", "language", "person", "privacy", "stop", "delete")
 
+
+def commands(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:
+    """The command menu in one language."""
+    return tuple((name, words.text(f"say.command_{name}", flow.says[f"command_{name}"])) for name in COMMANDS)
+
+
+def _erases(event: Event) -> bool:
     return isinstance(event, Deleted) or (isinstance(event, Ended) and event.end == "declined")
 
 

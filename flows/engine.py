@@ -345,7 +345,7 @@ class _Turning:
             case "later":
                 return self.done(Tell("later"))
             case "reason":
-                return self.done(says.Reasons(screen(flow, old.answers, self.today)), Menu("done"))
+                return self.ask(says.Reasons(screen(flow, old.answers, self.today)))
             case "copy":
                 return self.ask(says.Copy())
             case "resume":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from flows.answer import Span
@@ -11,7 +12,18 @@ from flows.engine import today_of
 from flows.flow import Flow, Step
 from flows.kinds import KINDS, choice, date as dates, measure
 from flows.offers import with_options
-from flows.reply import Asked, Bare, Confirmed, Garbled, Gave, Narrowed, Reply, Signalled, What
+from flows.reply import (
+    COMMANDS_AND_TAPS,
+    Asked,
+    Bare,
+    Confirmed,
+    Garbled,
+    Gave,
+    Narrowed,
+    Reply,
+    Signalled,
+    What,
+)
 from flows.tidy import fold
 from flows.words import Ear, Words
 
@@ -29,7 +41,7 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
     ear = Ear(words, flow.heard)
     if (sign := danger(flow, text, words)) is not None:
         return Signalled(sign)
-    if (wish := _wish(text, ear)) is not None:
+    if (wish := _wish(text, ear, flow.says)) is not None:
         return wish
     if len(text) > LONG:
         return Garbled("long")
@@ -56,13 +68,18 @@ def danger(flow: Flow, text: str, words: Words) -> str | None:
     return None
 
 
-def _wish(text: str, ear: Ear) -> Asked | None:
-    said = fold(text.removeprefix("/"))
+def _wish(text: str, ear: Ear, says: Mapping[str, str]) -> Asked | None:
+    """A wish in words: a command, or what one of the wishes' buttons says."""
+    said = fold(text.removeprefix("/").partition("@")[0] if text.startswith("/") else text)
     for tag, name in ear.words.languages.items():
         if said in (fold(name), tag.casefold()):
             return Asked("language", tag)
     for what in COMMANDS:
         if said == what or said in map(fold, ear.all(what)):
+            return Asked(what)
+    for what in COMMANDS_AND_TAPS:
+        label = says.get(f"button_{what}")
+        if label and said == fold(ear.words.text(f"say.button_{what}", label)):
             return Asked(what)
     return None
 

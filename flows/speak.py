@@ -63,8 +63,8 @@ class Speech:
     """The label of a button that shares the person's own number, where a channel has one."""
     drop_keyboard: bool = False
     """Takes that button away again."""
-    numbered: bool = False
-    """The text already numbers the answers."""
+    numbered: int = 0
+    """How many of the answers the text already lists with their numbers."""
 
 
 def speak(
@@ -142,7 +142,7 @@ class _Voice:
             (*self._answer_rows(step, say.draft), *self._way_rows(step)),
             step.id,
             say.again,
-            numbered=numbered,
+            numbered=len(step.options) if numbered else 0,
         )
         if step.kind != "phone":
             return [speech]
@@ -398,7 +398,7 @@ class _Voice:
     def _values(self, step: Step | None = None) -> dict[str, str]:
         """Everything a text may mention by name. Worked out by need: most texts mention nothing."""
         values = _Lazy(self._makers())
-        values.update(self.extra)
+        values.update({name: self._said(name, value) for name, value in self.extra.items()})
         if step is not None and step.item is not None:
             values["item"] = self._item(step)
         return values

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.messages import Inbound
-from bot.store.tables import AnswerRow, ConversationRow, Interest, LeadRow, MessageRow, OutboxRow, Receipt
+from bot.store.tables import AnswerRow, ConversationRow, Interest, LeadRow, MessageRow, OutboxRow, Quarantine, Receipt
 from flows.answer import Answer, StepId, value_to_json
 from flows.conversation import Conversation
 
@@ -21,6 +21,7 @@ _answer = AnswerRow.__table__  # type: ignore[attr-defined]
 _message = MessageRow.__table__  # type: ignore[attr-defined]
 _outbox = OutboxRow.__table__  # type: ignore[attr-defined]
 _lead = LeadRow.__table__  # type: ignore[attr-defined]
+_quarantine = Quarantine.__table__  # type: ignore[attr-defined]
 _interest = Interest.__table__  # type: ignore[attr-defined]
 
 
@@ -48,7 +49,7 @@ def take_receipt(db: Connection, inbound: Inbound, now: datetime) -> bool:
         with db.begin_nested():
             db.execute(
                 insert(_receipt).values(
-                    channel=inbound.channel, external_id=inbound.external_id, origin=inbound.origin, at=now
+                    channel=inbound.channel, external_id=inbound.external_id, at=now
                 )
             )
     except IntegrityError:
@@ -201,3 +202,7 @@ def transcript(db: Connection, conversation_id: int) -> list[tuple[bool, str]]:
         .order_by(_message.c.id)
     )
     return [(outgoing, text) for outgoing, text in rows]
+
+
+def set_aside(db: Connection, channel: str, payload: Any, now: datetime) -> None:
+    db.execute(insert(_quarantine).values(channel=channel, payload=payload, at=now))

@@ -12,12 +12,11 @@ class Receipt(SQLModel, table=True):
     """An update that was taken: seen again, it changes nothing."""
 
     __tablename__ = "receipt"
-    __table_args__ = (UniqueConstraint("channel", "external_id"), UniqueConstraint("channel", "origin"))
+    __table_args__ = (UniqueConstraint("channel", "external_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str
     external_id: str
-    origin: str
     at: datetime
 
 
@@ -179,4 +178,15 @@ class Interest(SQLModel, table=True):
     channel: str
     chat: str
     locale: str
+    at: datetime
+
+
+class Quarantine(SQLModel, table=True):
+    """An update that could not be taken: kept as it came, for a person to look at."""
+
+    __tablename__ = "quarantine"
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     at: datetime

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
-from datetime import date
 from typing import Protocol
 
 from flows.answer import Value
 from flows.flow import Step
-from flows.kinds import checklist, choice, email, measure, number, phone, text, yes_no
-from flows.kinds import date as date_kind
+from flows.kinds import checklist, choice, date, email, measure, number, phone, text, yes_no
 from flows.reply import Garbled, Gave
 from flows.words import Ear, Words
 
 
 class Kind(Protocol):
-    def read(self, step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
+    def read(self, step: Step, text: str, ear: Ear, today: datetime.date) -> Gave | Garbled:
         """What the person's words answer. Never guesses: unsure readings say so, others are Garbled."""
 
     def accept(self, step: Step, data: object) -> Value:
@@ -31,7 +30,7 @@ KINDS: Mapping[str, Kind] = {
     "checklist": checklist,
     "number": number,
     "measure": measure,
-    "date": date_kind,
+    "date": date,
     "text": text,
     "phone": phone,
     "email": email,

@@ -11,13 +11,15 @@ from flows.reply import Garbled, Gave
 from flows.words import Ear, Words
 
 CAP = 320
-KNOWN = frozenset(
-    "gmail.com googlemail.com hotmail.com hotmail.es hotmail.fr hotmail.co.uk outlook.com outlook.es live.com "
-    "msn.com yahoo.com yahoo.es yahoo.co.uk yahoo.fr yahoo.com.mx yahoo.com.ar ymail.com icloud.com me.com "
-    "mac.com mail.com email.com aol.com proton.me protonmail.com gmx.com gmx.net gmx.de web.de mail.ru "
-    "yandex.ru yandex.com qq.com foxmail.com 163.com 126.com 139.com 189.com yeah.net sina.com sina.cn "
-    "sohu.com aliyun.com 21cn.com telefonica.net".split()
-)
+KNOWN = frozenset({
+    "gmail.com", "googlemail.com", "hotmail.com", "hotmail.es", "hotmail.fr", "hotmail.co.uk", "outlook.com",
+    "outlook.es", "live.com", "msn.com", "yahoo.com", "yahoo.es", "yahoo.fr", "yahoo.co.uk", "yahoo.com.mx",
+    "yahoo.com.ar", "ymail.com", "icloud.com", "me.com", "mac.com", "mail.com", "email.com", "aol.com",
+    "proton.me", "protonmail.com", "gmx.com", "gmx.net", "gmx.de", "web.de", "mail.ru", "yandex.ru",
+    "yandex.com", "qq.com", "foxmail.com", "163.com", "126.com", "139.com", "189.com", "yeah.net", "sina.com",
+    "sina.cn", "sohu.com", "aliyun.com", "21cn.com", "telefonica.net",
+})  # fmt: skip
+"""Domains that many people have their mail at."""
 
 
 def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
@@ -65,5 +67,6 @@ def _distance(one: str, other: str) -> int:
     for at, letter in enumerate(one, 1):
         before, row[0] = row[0], at
         for place, match in enumerate(other, 1):
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (letter != match))
+            changed = before + (letter != match)
+            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, changed)
     return row[-1]

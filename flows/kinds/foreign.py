@@ -6,40 +6,39 @@ It may name a day, never invent one: a month stays a month, and what it finds is
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from decimal import Decimal
 
-from flows.kinds.spans import YEARS, Found, Piece, Unit, ago, is_lived, whole
+from dateutil.relativedelta import relativedelta
 
-_UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
+from flows.kinds.spans import SLACK, YEARS, Found, whole
+
+_PARTS = {"day": 3, "week": 3, "month": 2, "year": 1}
+"""The periods that are taken, and how many parts of a named date each of them is."""
 
 
 def foreign(typed: str, language: str, today: date, named: bool) -> Found | None:
     """What ``typed`` names; ``named`` if it holds a month or a year, without which it must be a duration."""
     for known in dict.fromkeys((language, "en")):
         found = _parsed(typed, known, today, named)
-        if found is not None and found[0].year in YEARS and found[1] in _UNITS:
+        if found is not None and found[0].year in YEARS and found[1] in _PARTS:
             return _held(*found, today, named)
     return None
 
 
 def _held(day: date, period: str, today: date, named: bool) -> Found | None:
     """No more than was said: the month or the year around the day; a duration, give or take."""
-    unit = _UNITS[period]
     if day > today:
         return Found(day, day)
     if named:
-        parts = {"year": 1, "month": 2}.get(unit, 3)
-        return Found.of(whole(*(day.year, day.month, day.day)[:parts]))
-    one = Piece(Decimal(1), Decimal(1), unit)
-    slack = ago([one], today)
-    return Found(day - (slack.last - slack.first) // 2, min(day + (slack.last - slack.first) // 2, today))
+        return Found.of(whole(*(day.year, day.month, day.day)[: _PARTS[period]]))
+    slack = SLACK.get(period, relativedelta())
+    return Found(day - slack, min(day + slack, today))
 
 
 def _parsed(typed: str, language: str, today: date, named: bool) -> tuple[date, str] | None:
     from dateparser.date import DateDataParser  # noqa: PLC0415 - slow to import, and seldom needed
 
     settings = {
-        "RELATIVE_BASE": datetime.combine(today, time()),  # noqa: DTZ001 - a day, not a moment
+        "RELATIVE_BASE": datetime.combine(today, time()),
         "PREFER_DATES_FROM": "past",
         "REQUIRE_PARTS": ["month"],  # without it "sun 3" and "3 pm" are dates
         "PARSERS": ["absolute-time" if named else "relative-time"],

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
-from types import MappingProxyType
 
 from flows.answer import Value
 from flows.flow import Step
@@ -15,14 +14,13 @@ from flows.kinds.numerals import Vocabulary, plain
 from flows.reply import Garbled, Gave
 from flows.words import Ear, Words
 
-UNITS: Mapping[str, Mapping[str, Decimal]] = MappingProxyType(
-    {
-        "cm": {"cm": Decimal(1), "m": Decimal(100), "ft": Decimal("30.48"), "in": Decimal("2.54")},
-        "kg": {"kg": Decimal(1), "jin": Decimal("0.5"), "lb": Decimal("0.45359237"), "st": Decimal("6.35029318")},
-    }
-)
+_POUND = Decimal("0.45359237")
+UNITS: Mapping[str, Mapping[str, Decimal]] = {
+    "cm": {"cm": Decimal(1), "m": Decimal(100), "in": Decimal("2.54"), "ft": 12 * Decimal("2.54")},
+    "kg": {"kg": Decimal(1), "jin": Decimal("0.5"), "lb": _POUND, "st": 14 * _POUND},
+}
 """For each base unit, what one of the other units is in it."""
-UNITS_ASKED: Mapping[str, tuple[str, ...]] = MappingProxyType({"cm": ("cm", "ft"), "kg": ("kg", "jin", "lb")})
+UNITS_ASKED: Mapping[str, tuple[str, ...]] = {"cm": ("cm", "ft"), "kg": ("kg", "jin", "lb")}
 """The units a bare number is asked back with."""
 
 _PARTS = {"ft": ("in", 12), "st": ("lb", 14)}
@@ -108,9 +106,8 @@ def _decimal(data: object) -> Decimal:
     """A machine's number; a float counts as the digits it is written with."""
     if isinstance(data, Decimal) and data.is_finite() and abs(data.adjusted()) < 20:
         return data
-    if isinstance(data, int | float | str) and not isinstance(data, bool):
-        if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,20})?", str(data)):
-            return Decimal(str(data))
+    if isinstance(data, int | float | str) and re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,20})?", str(data)):
+        return Decimal(str(data))  # "True" has no digits
     raise ValueError("not a number")
 
 

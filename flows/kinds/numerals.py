@@ -1,4 +1,4 @@
-"""Turns typed text into tokens: numbers in any script, and the words that a language's lists give a meaning."""
+"""Turns typed text into tokens: numbers in any script, and the words that a language gives a meaning."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from flows.words import Ear
 CAP = 200
 """Characters that are looked at: a date, a number or a measure needs far fewer."""
 
-_SAME = str.maketrans(
-    {char: same for same, chars in {"'": "’‘′ʼ´`", '"': "”“″", "-": "–—−‐‑～~〜", ".": "٫。", ",": "،、"}.items()
-     for char in chars}
-)  # fmt: skip
+_ALIKE = {"'": "’‘′ʼ´`", '"': "”“″", "-": "–—−‐‑～~〜", ".": "٫。", ",": "،、"}
+_SAME = str.maketrans({char: same for same, chars in _ALIKE.items() for char in chars})
 _FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75"}
 _NUMBER = r"\d+(?:[.,]\d{1,3}(?!\d))?|(?<![\w.])\.\d{1,3}(?!\d)"
 _LETTER = r"[^\W\d_]"
@@ -141,7 +139,7 @@ def rewrite(
 
 
 def _composed(tokens: list[Token]) -> list[Token]:
-    """Number words (kind W) as numbers (kind N): ``one hundred and forty``, ``一百四十``, ``treinta y dos``."""
+    """Number words (kind W) as numbers (kind N): ``one hundred and forty``, ``一百四十``."""
     made: list[Token] = []
     at = 0
     while at < len(tokens):

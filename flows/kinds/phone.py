@@ -21,7 +21,7 @@ def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
     found = _NUMBER.search(typed)
     if found is None or re.search(r"\d", typed[: found.start()] + typed[found.end() :]):
         return Garbled("unclear")  # no number, or more than one
-    number, alone = found[0], len(found[0]) == len(typed)
+    number, alone = found[0], not re.search(r"\w", typed[: found.start()] + typed[found.end() :])
     abroad = _INTERNATIONAL.match(number)
     if abroad:
         e164 = _callable("+" + number[abroad.end() :], None)

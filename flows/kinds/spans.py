@@ -1,4 +1,4 @@
-"""Arithmetic with days that are known roughly: whole months and years, durations give or take, parts of a span."""
+"""Days that are known roughly: whole months and years, durations give or take, and parts of a span."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from dateutil.relativedelta import relativedelta
 
 from flows.answer import Span
+from flows.kinds.numerals import Token
 
-Unit = Literal["year", "month", "week", "day"]
 YEARS = range(1900, 2200)
 """Years that are read; an earlier one is a slip, or another calendar."""
 
-_UNITS: tuple[Unit, ...] = ("year", "month", "week", "day")
+_UNITS = ("year", "month", "week", "day")
 _MONTHS = {"year": 12, "month": 1}
 _LONGEST = {"year": 120, "month": 600, "week": 1000, "day": 5000}
-_SLACK = {
+SLACK = {
     "year": relativedelta(months=6), "month": relativedelta(days=15), "week": relativedelta(days=7),
     "half year": relativedelta(months=3), "half month": relativedelta(days=7),
     "half week": relativedelta(days=3), "about day": relativedelta(days=3),
@@ -41,13 +41,14 @@ class Found(NamedTuple):
 
 def whole(year: int, month: int | None = None, day: int | None = None) -> Span | None:
     """A whole year, a whole month or one day; None if the calendar has none, or it is no year we read."""
-    if year not in YEARS or not 1 <= (month or 1) <= 12:
+    if year not in YEARS or (month is not None and not 1 <= month <= 12):
         return None
-    if day is not None:
-        valid = month is not None and 1 <= day <= monthrange(year, month)[1]
-        return Span(date(year, month or 1, day), date(year, month or 1, day)) if valid else None
-    first, last = month or 1, month or 12
-    return Span(date(year, first, 1), date(year, last, monthrange(year, last)[1]))
+    if month is None:
+        return Span(date(year, 1, 1), date(year, 12, 31)) if day is None else None
+    length = monthrange(year, month)[1]
+    if day is not None and not 1 <= day <= length:
+        return None
+    return Span(date(year, month, day or 1), date(year, month, day or length))
 
 
 def within(span: Span | None, outer: Span) -> Span | None:
@@ -68,37 +69,61 @@ class Piece(NamedTuple):
 
     low: Decimal
     high: Decimal
-    unit: Unit
+    unit: str
 
     def plus(self, more: Decimal) -> Piece:
         return self._replace(low=self.low + more, high=self.high + more)
 
 
-def is_lived(pieces: list[Piece]) -> bool:
+def pieces(tokens: Iterable[Token]) -> list[Piece]:
+    """The stretches that number (N), half (H) and unit (U) tokens make; one unit where no number is said."""
+    made: list[Piece] = []
+    half, number = Decimal("0.5"), None
+    for token in tokens:
+        if token.kind == "N":
+            number = bounds(token)
+        elif token.kind == "U":
+            made.append(Piece(*(number or (Decimal(1), Decimal(1))), token.value))
+            number = None
+        elif token.kind == "H" and made:  # a year and a half
+            made[-1] = made[-1].plus(half)
+        elif token.kind == "H":  # half a year, one and a half years
+            low, high = number or (Decimal(0), Decimal(0))
+            number = low + half, high + half
+    return made
+
+
+def bounds(token: Token) -> tuple[Decimal, Decimal]:
+    """The least and the most that a number token stands for: ``2..5`` for a few."""
+    low, _, high = token.value.partition("..")
+    return Decimal(low), Decimal(high or low)
+
+
+def is_lived(stretches: list[Piece]) -> bool:
     """Whether a duration has falling units, as in "2 years 3 months", and fits into a life."""
-    order = [_UNITS.index(piece.unit) for piece in pieces]
-    fits = all(0 < piece.low <= piece.high <= _LONGEST[piece.unit] for piece in pieces)
-    return bool(pieces) and fits and order == sorted(set(order))
+    order = [_UNITS.index(piece.unit) for piece in stretches]
+    fits = all(0 < piece.low <= piece.high <= _LONGEST[piece.unit] for piece in stretches)
+    return bool(stretches) and fits and order == sorted(set(order))
 
 
-def ago(pieces: list[Piece], today: date, about: bool = False) -> Found:
+def ago(stretches: list[Piece], today: date, about: bool = False) -> Found:
     """The day so long before today, give or take what people mean by such words."""
-    finest = pieces[-1]
+    finest = stretches[-1]
     grain = "half " if finest.low % 1 or finest.high % 1 else "about " if about else ""
-    slack = _SLACK.get(grain + finest.unit) or _SLACK.get(finest.unit, relativedelta())
-    first, last = before(pieces, today)
+    slack = SLACK.get(grain + finest.unit) or SLACK.get(finest.unit, relativedelta())
+    first, last = before(stretches, today)
     return Found(first - slack, min(last + slack, today), sure=first == last and not slack)
 
 
-def before(pieces: list[Piece], today: date) -> tuple[date, date]:
+def before(stretches: list[Piece], today: date) -> tuple[date, date]:
     """The earliest and the latest day that lies so long before today."""
     first = last = today
-    for piece in pieces:
+    for piece in stretches:
         first, last = _less(first, piece.high, piece.unit), _less(last, piece.low, piece.unit)
     return first, last
 
 
-def _less(day: date, amount: Decimal, unit: Unit) -> date:
+def _less(day: date, amount: Decimal, unit: str) -> date:
     if unit in _MONTHS:
         months = amount * _MONTHS[unit]
         return day - relativedelta(months=int(months), days=int(months % 1 * 30))

@@ -59,7 +59,7 @@ class Lists:
         return self._months
 
     def country(self, code: str) -> str:
-        return self._babel.territories[code]
+        return str(self._babel.territories[code])
 
     def _month_names(self) -> Sequence[tuple[str, int]]:
         names = self._babel.months

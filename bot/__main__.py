@@ -1,0 +1,58 @@
+"""The command line: ``prescreen``. Exit codes: 0 ok, 1 a problem was found, 2 usage or configuration."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from bot.commands import author, desk, i18n, talk
+from bot.library import BadTrials
+from bot.settings import BadSettings
+
+PROBLEM, USAGE = 1, 2
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="prescreen", description="The kind first conversation about a clinical trial."
+    )
+    verbs = made.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    for group in (talk, author, desk, i18n):
+        group.add_to(verbs)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code. Prints no setting's value and no stack to a user."""
+    options = parser().parse_args(argv)
+    _log()
+    try:
+        return int(options.run(options) or 0)
+    except BadSettings as error:
+        for line in error.problems:
+            print(line, file=sys.stderr)
+        return USAGE
+    except BadTrials as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return USAGE if options.verb in ("serve", "chat") else PROBLEM
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _log() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    # The HTTP client writes addresses, and the bot's token is part of Telegram's.
+    for name in ("httpx", "httpcore", "telegram", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,266 @@
+"""Telegram, over python-telegram-bot's client: reads raw updates, renders envelopes, names what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScopeChat,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    KeyboardButton,
+    MenuButtonCommands,
+    ReplyKeyboardMarkup,
+    ReplyKeyboardRemove,
+)
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.request import HTTPXRequest
+
+from bot.messages import Envelope, Inbound, Sent
+
+log = logging.getLogger(__name__)
+
+# We read updates as raw JSON on purpose: one that the client cannot parse must not block the others.
+warnings.filterwarnings("ignore", message="Please use 'Bot.getUpdates'")
+
+NAME = "telegram"
+UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+POLL_SECONDS = 25
+BATCH = 100
+PAUSE = 5.0
+
+
+class Telegram:
+    """The Telegram channel. See ``bot.messages.Channel`` for the promises."""
+
+    name = NAME
+
+    def __init__(self, token: str, api: str) -> None:
+        self._bot = Bot(
+            token,
+            base_url=api,
+            request=HTTPXRequest(connection_pool_size=32, read_timeout=20),
+            get_updates_request=HTTPXRequest(connection_pool_size=1),
+        )
+
+    async def open(self) -> None:
+        await self._bot.initialize()
+
+    async def close(self) -> None:
+        with contextlib.suppress(TelegramError):
+            await self._bot.shutdown()
+
+    # ------------------------------------------------------------------ in
+
+    async def updates(self, offset: int | None) -> list[dict[str, Any]]:
+        """The updates from ``offset`` on, raw. Asking with an offset confirms everything below it.
+
+        Raises TelegramError when Telegram cannot be reached or another poller is at work.
+        """
+        found = await self._bot.do_api_request(
+            "getUpdates",
+            api_kwargs={
+                "timeout": POLL_SECONDS,
+                "limit": BATCH,
+                "allowed_updates": UPDATES,
+                **({} if offset is None else {"offset": offset}),
+            },
+            read_timeout=POLL_SECONDS + 10,
+        )
+        return found if isinstance(found, list) else []
+
+    async def acknowledge(self, callback: str) -> None:
+        """Stops the button's waiting sign. Best effort: a late or lost one changes nothing."""
+        with contextlib.suppress(TelegramError):
+            await self._bot.answer_callback_query(callback)
+
+    # ------------------------------------------------------------------ out
+
+    async def send(self, chat: str, envelope: Envelope, last: str) -> Sent:
+        try:
+            return await self._send(int(chat), envelope, last)
+        except TelegramError as error:
+            return fate_of(error)
+
+    async def _send(self, chat: int, envelope: Envelope, last: str) -> Sent:
+        edited = envelope.edits or (last if envelope.again else "")
+        if edited and await self._edit(chat, int(edited), envelope):
+            return Sent("sent", edited)
+        message = await self._bot.send_message(
+            chat,
+            envelope.text,
+            reply_markup=keyboard(envelope),
+            protect_content=envelope.protect or None,
+        )
+        if envelope.rows and last and not envelope.protect:
+            await self._freeze(chat, int(last))
+        if envelope.commands:
+            await self._menu(chat, envelope.commands)
+        return Sent("sent", str(message.message_id))
+
+    async def _edit(self, chat: int, message: int, envelope: Envelope) -> bool:
+        """Whether the message now shows the envelope; if it cannot be edited, it is sent anew."""
+        try:
+            await self._bot.edit_message_text(
+                envelope.text, chat, message, reply_markup=inline(envelope)
+            )
+        except BadRequest as error:
+            return "not modified" in str(error).lower()
+        return True
+
+    async def _freeze(self, chat: int, message: int) -> None:
+        """Takes the buttons off a question that is no longer open. Cosmetic: nothing depends on it."""
+        with contextlib.suppress(TelegramError):
+            await self._bot.edit_message_reply_markup(chat, message, reply_markup=None)
+
+    # ------------------------------------------------------------------ profile
+
+    async def introduce(self, language: str, profile: Mapping[str, str], commands: Mapping[str, str]) -> None:
+        """Sets the bot's texts and command menu for one two-letter language; "" is the default one."""
+        bot, code = self._bot, language or None
+        await bot.set_my_name(profile["name"], language_code=code)
+        await bot.set_my_short_description(profile["short"], language_code=code)
+        await bot.set_my_description(profile["description"], language_code=code)
+        listed = [BotCommand(name, text) for name, text in commands.items()]
+        await bot.set_my_commands(listed, language_code=code)
+        if code is None:
+            await bot.set_chat_menu_button(menu_button=MenuButtonCommands())
+
+    async def _menu(self, chat: int, commands: Sequence[tuple[str, str]]) -> None:
+        """The command menu in the language the person chose, which may not be the phone's. Cosmetic."""
+        listed = [BotCommand(name, text) for name, text in commands]
+        with contextlib.suppress(TelegramError):
+            await self._bot.set_my_commands(listed, scope=BotCommandScopeChat(chat))
+
+
+def keyboard(envelope: Envelope) -> InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | None:
+    if envelope.share_phone:
+        button = KeyboardButton(envelope.share_phone, request_contact=True)
+        return ReplyKeyboardMarkup([[button]], resize_keyboard=True, one_time_keyboard=True)
+    if envelope.drop_keyboard:
+        return ReplyKeyboardRemove()
+    return inline(envelope)
+
+
+def inline(envelope: Envelope) -> InlineKeyboardMarkup | None:
+    if not envelope.rows:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in envelope.rows]
+    )
+
+
+def fate_of(error: TelegramError) -> Sent:
+    """What a failed send means, by exact class: the library's classes inherit from each other."""
+    match error:
+        case RetryAfter():
+            wait = error.retry_after
+            return Sent("later", wait=wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
+        case ChatMigrated():
+            return Sent("moved", str(error.new_chat_id))
+        case Forbidden():
+            return Sent("gone")
+        case BadRequest():
+            return Sent("refused")
+        case TimedOut():
+            never_left = isinstance(error.__cause__, httpx.ConnectTimeout | httpx.PoolTimeout)
+            return Sent("later" if never_left else "unsure", wait=PAUSE)
+        case NetworkError():
+            never_left = isinstance(error.__cause__, httpx.ConnectError)
+            answered = error.__cause__ is None and "gateway" not in str(error).lower()
+            return Sent("later" if never_left or answered else "unsure", wait=PAUSE)
+        case _:
+            return Sent("later", wait=PAUSE * 6)
+
+
+# ---------------------------------------------------------------------- parse
+
+
+def parse(update: Mapping[str, Any]) -> Inbound | None:
+    """One raw update as an Inbound; None for kinds that mean nothing here. KeyError if it is malformed."""
+    if "callback_query" in update:
+        return _press(update["callback_query"])
+    if "edited_message" in update:
+        message = update["edited_message"]
+        key = f"e:{message['chat']['id']}:{message['message_id']}:{message.get('edit_date', 0)}"
+        return _inbound(message, key, "edited")
+    if "my_chat_member" in update:
+        return _membership(update["my_chat_member"])
+    return _message(update["message"]) if "message" in update else None
+
+
+def _message(message: Mapping[str, Any]) -> Inbound | None:
+    key = f"m:{message['chat']['id']}:{message['message_id']}"
+    text = message.get("text")
+    if isinstance(text, str):
+        command, _, payload = text.partition(" ")
+        if command.partition("@")[0] == "/start":
+            return _inbound(message, key, "start", payload.strip())
+        return _inbound(message, key, "text", text)
+    contact = message.get("contact")
+    if isinstance(contact, dict):
+        own = contact.get("user_id") == message["from"]["id"]
+        return _inbound(message, key, "contact", str(contact["phone_number"]), verified=own)
+    silent = ("migrate_to_chat_id", "migrate_from_chat_id", "new_chat_members", "left_chat_member", "pinned_message")
+    if any(name in message for name in silent):
+        return None
+    return _inbound(message, key, "media")
+
+
+def _inbound(
+    message: Mapping[str, Any], key: str, kind: Any, text: str = "", *, verified: bool = False
+) -> Inbound:
+    sender = message.get("from") or message["chat"]
+    return Inbound(
+        channel=NAME,
+        external_id=key,
+        chat=str(message["chat"]["id"]),
+        sender=str(sender["id"]),
+        kind=kind,
+        text=text,
+        message=str(message["message_id"]),
+        name=str(sender.get("first_name", "")),
+        language=str(sender.get("language_code", "")),
+        verified=verified,
+        group=message["chat"]["type"] != "private",
+    )
+
+
+def _press(query: Mapping[str, Any]) -> Inbound | None:
+    message = query.get("message")
+    if not isinstance(message, dict):
+        return None
+    return Inbound(
+        channel=NAME,
+        external_id=f"c:{query['id']}",
+        chat=str(message["chat"]["id"]),
+        sender=str(query["from"]["id"]),
+        kind="press",
+        press=str(query.get("data", "")),
+        callback=str(query["id"]),
+        message=str(message["message_id"]),
+        name=str(query["from"].get("first_name", "")),
+        language=str(query["from"].get("language_code", "")),
+        group=message["chat"]["type"] != "private",
+    )
+
+
+def _membership(change: Mapping[str, Any]) -> Inbound | None:
+    if change["chat"]["type"] != "private":
+        return None
+    chat, status = str(change["chat"]["id"]), change["new_chat_member"]["status"]
+    return Inbound(
+        channel=NAME,
+        external_id=f"s:{chat}:{change['date']}:{status}",
+        chat=chat,
+        sender=chat,
+        kind="blocked" if status in ("kicked", "left") else "unblocked",
+    )

@@ -1,0 +1,116 @@
+"""leads and staff: the queue, and who works it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from bot.app import deployment
+from bot.desk.cards import FIT
+from bot.settings import load
+from bot.store import Store, leads
+from flows.flow import CONTACT
+
+PROBLEM, USAGE = 1, 2
+
+
+def add_to(verbs: Any) -> None:
+    queue = verbs.add_parser("leads", help="show the site contact queue, the most urgent first")
+    queue.add_argument("reference", nargs="?", help="one lead in full, like K-0001")
+    queue.add_argument("--closed", action="store_true", help="closed and withdrawn leads too")
+    queue.add_argument("--json", action="store_true", help="for a machine")
+    queue.set_defaults(run=_leads)
+    staff = verbs.add_parser("staff", help="who may work leads")
+    what = staff.add_subparsers(dest="what", required=True, metavar="WHAT")
+    add = what.add_parser("add", help="add a member of staff")
+    add.add_argument("name", help="the first name that patients will read")
+    add.add_argument("--telegram", type=int, required=True, help="the number of their Telegram account")
+    add.add_argument("--language", choices=("en", "zh_Hans"), default="en")
+    add.set_defaults(run=_staff_add)
+    what.add_parser("list", help="list them").set_defaults(run=_staff_list)
+    disable = what.add_parser("disable", help="take the right away")
+    disable.add_argument("--telegram", type=int, required=True)
+    disable.set_defaults(run=_staff_disable)
+
+
+def _leads(options: argparse.Namespace) -> int:
+    settings = load()
+    deployed = deployment(settings)
+    store = Store(settings.database_url)
+    with store.begin() as db:
+        rows = leads.queue(db, closed=options.closed or bool(options.reference))
+        if options.reference:
+            rows = [row for row in rows if leads.reference(row["id"]) == options.reference.upper()]
+            if not rows:
+                print(f"There is no lead {options.reference}.", file=sys.stderr)
+                return PROBLEM
+            if not options.json:
+                print(_in_full(deployed, rows[0], leads.history(db, rows[0]["id"])))
+                return 0
+    if options.json:
+        print(json.dumps([_plain(row) for row in rows], ensure_ascii=False, indent=2, default=str))
+        return 0
+    if not rows:
+        print("The queue is empty. A lead appears here when a person taps Send.")
+    for row in rows:
+        points = sum(flag["status"] == "REVIEW" for flag in row["flags"])
+        due = f"{row['due_at']:%a %d %b %H:%M}"
+        print(
+            f"{leads.reference(row['id'])}  {row['status']:<11} {FIT[row['outcome']]:<24} "
+            f"{points} to verify  {row['locale']:<8} due {due}  {row['owner'] or 'nobody yet'}"
+        )
+    return 0
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {"reference": leads.reference(row["id"]), **row}
+
+
+def _in_full(deployed: Any, row: Any, history: Any) -> str:
+    flow = deployed.library.newest(row["trial"])
+    steps = {step.id: step for step in flow.steps if step.part == CONTACT}
+    lines = [
+        f"{leads.reference(row['id'])}  {row['status']}  {FIT[row['outcome']]}",
+        f"trial {flow.trial.registry_id}, criteria {flow.trial.version}, text {row['text_version']}",
+        f"site {row['site'] or '-'}  language {row['locale']}  due {row['due_at']:%Y-%m-%d %H:%M %Z}",
+        f"helper {'yes' if row['helper'] else 'no'}  answer changed {'yes' if row['changed'] else 'no'}",
+        *(f"{steps[name].label}: {value}" for name, value in row["contact"].items() if name in steps),
+        "Verify:" if row["flags"] else "Nothing to verify.",
+        *(
+            f"  {flag['criterion']} {flag['status']} {', '.join(flag['because'])} {flag['until'] or ''}".rstrip()
+            for flag in row["flags"]
+        ),
+        "Check at the site:",
+        *(f"  {c.id} {c.site_check}" for c in flow.criteria if c.site_check),
+        "History:",
+        *(f"  {e['at']:%Y-%m-%d %H:%M} {e['what']} {e['detail']} {e['name'] or ''}".rstrip() for e in history),
+    ]
+    return "\n".join(lines)
+
+
+def _staff_add(options: argparse.Namespace) -> int:
+    with Store(load().database_url).begin() as db:
+        leads.add_member(db, options.name, options.telegram, options.language)
+    print(f"{options.name} may work leads. Ask them to open the bot and tap Start once.")
+    return 0
+
+
+def _staff_list(options: argparse.Namespace) -> int:
+    with Store(load().database_url).begin() as db:
+        members = leads.members(db)
+    if not members:
+        print("Nobody yet. Add somebody: prescreen staff add NAME --telegram NUMBER")
+    for member in members:
+        print(f"{member['name']:<20} {member['telegram_id']:<16} {'active' if member['active'] else 'disabled'}")
+    return 0
+
+
+def _staff_disable(options: argparse.Namespace) -> int:
+    with Store(load().database_url).begin() as db:
+        if leads.disable_member(db, options.telegram):
+            print("Disabled.")
+            return 0
+    print("There is no member of staff with that number.", file=sys.stderr)
+    return PROBLEM

@@ -1,0 +1,47 @@
+"""chat and serve: the conversation itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from bot import app
+from bot.settings import load
+
+
+def add_to(verbs: Any) -> None:
+    chat = verbs.add_parser("chat", help="hold the conversation in this terminal; no token, no network")
+    chat.add_argument("--language", default="en", help="the language your phone would tell (default: en)")
+    chat.set_defaults(run=_chat)
+    serve = verbs.add_parser("serve", help="serve patients and staff on Telegram")
+    serve.set_defaults(run=_serve)
+
+
+def _chat(options: argparse.Namespace) -> int:
+    logging.getLogger().setLevel(logging.WARNING)
+    print("Type an answer, the number of an answer, or the words of a button. Ctrl-D ends the chat.")
+    asyncio.run(app.chat(load(), options.language, _lines()))
+    return 0
+
+
+def _lines() -> Iterator[str]:
+    while True:
+        print("\n> ", end="", flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            print()
+            return
+        if not sys.stdin.isatty():
+            print(line.rstrip("\n"))
+        yield line.rstrip("\n")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = load("telegram_token", "staff_group")
+    logging.getLogger().setLevel(settings.log_level)
+    asyncio.run(app.serve(settings))
+    return 0

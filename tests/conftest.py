@@ -1,0 +1,54 @@
+"""What every test may use: the trial, and a person who has answered all of it without a reason against."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["PTB_TIMEDELTA"] = "true"  # the client's own future: retry_after as a timedelta
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bot.library import load
+from flows.flow import Flow
+from tests.patient import Patient
+
+FINE: dict[str, Any] = {
+    "language": "en", "consent": "me", "knee": "left", "diagnosis": "yes", "how_long": "over_a_year",
+    "past_week": "some", "walking_aid": "no", "mri": (), "ever": (), "joints": (), "half_year": (),
+    "two_months": (), "xray": None, "health_now": (), "sex": "man", "plans_man": (), "plans_older": (),
+    "plans_woman": (), "private": "fine", "visits": "yes",
+}  # fmt: skip
+"""Answers of somebody with nothing against."""
+TYPED = {"birth": "1964", "height": "165 cm", "weight": "65 kg"}
+
+
+@pytest.fixture(scope="session")
+def flow() -> Flow:
+    return load().newest("nct06570291")
+
+
+def walk_to(patient: Patient, step: str, **other: Any) -> Patient:
+    """Answers every question on the way to ``step`` as somebody with nothing against, except ``other``."""
+    while patient.conversation.step != step:
+        here = str(patient.conversation.step)
+        assert patient.conversation.life == "open", f"the conversation ended before {step}"
+        if here in other:
+            patient.answers(other[here])
+        elif here in TYPED:
+            patient.says(TYPED[here])
+        else:
+            patient.answers(FINE[here])
+    return patient
+
+
+@pytest.fixture
+def at(flow: Flow) -> Callable[..., Patient]:
+    """``at("knee")``: a person who has come as far as that question; ``locale`` and answers may be given."""
+
+    def make(step: str, locale: str = "en", **other: Any) -> Patient:
+        return walk_to(Patient(flow, locale), step, **{"language": locale, **other})
+
+    return make
