@@ -49,8 +49,8 @@ def _log() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
-    # The HTTP client writes addresses, and the bot's token is part of Telegram's.
-    for name in ("httpx", "httpcore", "telegram", "alembic"):
+    # The HTTP client writes addresses, and the token is part of them; the machine writes where people stand.
+    for name in ("httpx", "httpcore", "telegram", "alembic", "transitions"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

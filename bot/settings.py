@@ -21,7 +21,7 @@ class BadSettings(Exception):
 
 def _token(value: SecretStr) -> SecretStr:
     head, _, tail = value.get_secret_value().partition(":")
-    if not head.isdigit() or len(tail) < 20:
+    if not head.isdigit() or len(tail) < 8:
         raise ValueError("not a bot token")
     return value
 

@@ -112,7 +112,7 @@ def _answer(step: Step, text: str, ear: Ear, today: date) -> Reply:
     said = fold(text)
     if step.unsure and said in {
         *map(fold, ear.all("not_sure")),
-        fold(ear.words.text("say.not_sure", "Not sure")),
+        fold(ear.words.text("say.button_not_sure", "Not sure")),
         fold(ear.words.text(step.context, step.unsure_label)) or None,
     }:
         return Gave(None, text.strip())

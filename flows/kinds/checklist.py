@@ -17,7 +17,7 @@ _BETWEEN = re.compile(r"[,;，、；/&+\n]|\s(?:and|y|e|和)\s|(?<=\d)\s+(?=\d)"
 
 def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
     """Numbers or labels, several in one message; every part must be understood, or none is taken."""
-    none = {fold(ear.words.text("say.none_of_these", "None of these")), *map(fold, ear.all("none"))}
+    none = {fold(ear.words.text("say.button_none_of_these", "None of these")), *map(fold, ear.all("none"))}
     if fold(text) in none:
         return Gave((), text.strip())
     parts = [part for part in _BETWEEN.split(text[:500]) if part.strip()]
@@ -35,7 +35,7 @@ def accept(step: Step, data: object) -> Value:
 
 def show(step: Step, value: Value, words: Words) -> str:
     if not value or not isinstance(value, tuple):
-        return words.text("say.none_of_these", "None of these")
+        return words.text("say.button_none_of_these", "None of these")
     labels = [words.text(step.context, option.label) for option in step.options if option.id in value]
     return words.listed(labels)
 

@@ -1,0 +1,82 @@
+"""The real bot process, as a person would start it, talking to the fake Bot API server over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.telegram_server import Group, TelegramServer
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class BotProcess:
+    """``prescreen serve`` on a database of its own. ``kill`` is kill -9."""
+
+    def __init__(self, server: TelegramServer, folder: Path, team: Group | None = None) -> None:
+        self.server, self.folder = server, folder
+        self.log = folder / "bot.log"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "DATABASE_URL": f"sqlite:///{folder / 'prescreen.db'}",
+            "TELEGRAM_TOKEN": server.token,
+            "TELEGRAM_API": server.base_url,
+            "STAFF_GROUP": str(team.chat.id if team else -1),
+            "PTB_TIMEDELTA": "true",
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> BotProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "serve"],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=15)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def run(self, *words: str) -> str:
+        """Another command of the same installation, such as ``leads``."""
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def settles(self, seconds: float = 10.0) -> None:
+        """Until every update is confirmed."""
+        end = time.monotonic() + seconds
+        while self.server.pending and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not self.server.pending
