@@ -172,4 +172,3 @@ async def chat(settings: Settings, language: str, lines: Any) -> None:
             await house.delivery.drain_all()
     finally:
         store.close()
-

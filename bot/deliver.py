@@ -14,6 +14,7 @@ from bot.store.outbox import Due
 
 log = logging.getLogger(__name__)
 
+
 class Delivery:
     """Sends what is due through the channels, lane by lane."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import flows.trials
 from collections.abc import Mapping
 from pathlib import Path
 
+import flows.trials
 from flows.author.check import check
 from flows.flow import Flow
 from flows.parse import Problem, Source, parse

@@ -39,7 +39,9 @@ def _database(value: str) -> str:
 class Settings(BaseSettings):
     """What a deployment decides. ``.env.example`` lists the same names with comments."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: Annotated[str, AfterValidator(_database)] = "sqlite:///var/prescreen.db"
     trial: str = Field(default="nct06570291", pattern=r"^[a-z0-9_]{1,40}$")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.deployment import Deployment
 from bot.messages import Inbound
@@ -44,9 +44,4 @@ def sweep(store: Store, deployment: Deployment, now: datetime) -> int:
 
 
 def _local_hour(timezone: str, now: datetime) -> int:
-    from zoneinfo import ZoneInfo
-
     return now.astimezone(ZoneInfo(timezone)).hour
-
-
-Clock = Callable[[], datetime]

@@ -14,6 +14,7 @@ from bot.messages import Envelope, Inbound, chunks
 from bot.store import Store, conversations, outbox
 from bot.store.conversations import Kept
 from flows import Reply, Turn, advance, hear, speak, start
+from flows.engine import today_of
 from flows.flow import Flow
 from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
@@ -21,7 +22,6 @@ from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
 from flows.speak import Speech
 from flows.turn import Deleted, Ended, Event, Tell
 from flows.words import Ear, Words
-from flows.engine import today_of
 
 LONGEST_LINK = 64
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, get_month_names
+from babel.dates import format_date, format_datetime, format_skeleton, get_month_names
 from babel.lists import format_list
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -51,7 +51,7 @@ class CatalogueWords:
         return format_date(day, "EEEE", locale=self._format)
 
     def month(self, day: date) -> str:
-        return self._format.datetime_skeletons["yMMMM"].apply(day, self._format)
+        return format_skeleton("yMMMM", day, locale=self._format)
 
     def moment(self, moment: datetime) -> str:
         """A weekday and a time of day, for staff."""
@@ -67,18 +67,16 @@ class CatalogueWords:
         return self._months
 
     def country(self, code: str) -> str:
-        return self._format.territories.get(code, code)
+        return str(self._format.territories.get(code, code))
 
     @cached_property
     def _months(self) -> tuple[tuple[str, int], ...]:
-        full = get_month_names("wide", "stand-alone", self._format)
-        others = (
-            get_month_names(width, context, self._format)
-            for width, context in (("wide", "format"), ("abbreviated", "format"))
-        )
-        found = [(name, number) for number, name in full.items()]
-        for names in others:
-            found += [(name.strip("."), number) for number, name in names.items()]
+        names = [
+            get_month_names("wide", "stand-alone", self._format),
+            get_month_names("wide", "format", self._format),
+            get_month_names("abbreviated", "format", self._format),
+        ]
+        found = [(name.strip("."), number) for forms in names for number, name in forms.items()]
         return tuple(dict.fromkeys(found))
 
     @cached_property

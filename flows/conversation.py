@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from flows.answer import (
@@ -81,9 +81,7 @@ class Conversation:
         return cls(
             flow=data["flow"],
             locale=data["locale"],
-            answers={
-                StepId(step): answer_from_json(answer) for step, answer in data["answers"].items()
-            },
+            answers={StepId(step): answer_from_json(answer) for step, answer in data["answers"].items()},
             step=data["step"],
             life=data["life"],
             end=data["end"],

@@ -12,7 +12,8 @@ from flows import turn as says
 from flows.answer import Answer, Span, StepId, Value
 from flows.conversation import Conversation, Life, Pending
 from flows.flow import CHECK, CONTACT, PERSON, SITE, Flow, Option, Step
-from flows.kinds import KINDS, date as dates, measure
+from flows.kinds import KINDS, measure
+from flows.kinds import date as dates
 from flows.machine import DONE, Place, asked_if, place
 from flows.offers import NOWHERE
 from flows.reply import (
@@ -284,9 +285,7 @@ class _Turning:
     def _change_to(self, pending: Pending) -> Turn:
         """A correction by an old button: the answer is replaced, and the check page is asked for again."""
         step = self.flow.step_by_id[pending.step]
-        return replace_self(self, _without(self.flow, self.before, step.id)).take(
-            step, pending.value, pending.said
-        )
+        return replace_self(self, _without(self.flow, self.before, step.id)).take(step, pending.value, pending.said)
 
     def narrowed(self, reply: Narrowed) -> Turn:
         pending = self.before.pending
@@ -354,7 +353,19 @@ class _Turning:
                 return self._recheck()
             case "start" if not old.answers and old.life == "open":
                 return self.ask()
-            case "why" | "change" | "faq" | "unwell" | "language" | "help" | "person" | "stop" | "delete" | "start" | "privacy":
+            case (
+                "why"
+                | "change"
+                | "faq"
+                | "unwell"
+                | "language"
+                | "help"
+                | "person"
+                | "stop"
+                | "delete"
+                | "start"
+                | "privacy"
+            ):
                 return self.done(Menu("help" if what == "why" else what))
 
     def _back(self) -> Turn:
@@ -426,9 +437,7 @@ def replace_self(turning: _Turning, conversation: Conversation) -> _Turning:
 
 def _without(flow: Flow, conversation: Conversation, step: StepId, to_check: bool = True) -> Conversation:
     """Takes an answer back and remembers it. A change also takes back what was confirmed or sent after it."""
-    confirmed = {
-        other.id for other in flow.steps if to_check and any(option.does for option in other.options)
-    }
+    confirmed = {other.id for other in flow.steps if to_check and any(option.does for option in other.options)}
     gone = ({step} | confirmed) & set(conversation.answers)
     return replace(
         conversation,

@@ -42,9 +42,7 @@ class Period:
     def end(self, day: date) -> date:
         """The first day that no longer lies inside the period; ``date.max`` if the calendar ends before."""
         try:
-            return day + relativedelta(
-                years=self.years, months=self.months, weeks=self.weeks, days=self.days
-            )
+            return day + relativedelta(years=self.years, months=self.months, weeks=self.weeks, days=self.days)
         except (OverflowError, ValueError):
             return date.max
 

@@ -10,7 +10,8 @@ from flows.answer import Span
 from flows.conversation import Conversation
 from flows.engine import today_of
 from flows.flow import Flow, Step
-from flows.kinds import KINDS, choice, date as dates, measure
+from flows.kinds import KINDS, choice, measure
+from flows.kinds import date as dates
 from flows.offers import with_options
 from flows.reply import (
     COMMANDS_AND_TAPS,

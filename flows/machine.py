@@ -81,7 +81,7 @@ def machine_of(flow: Flow) -> Machine:
     ends = [State(end, final=True) for end in (*flow.ends, BACK_TO_QUESTIONS)]
     machine = Machine(
         model=None,
-        states=[step.id for step in flow.steps] + ends,
+        states=[*(str(step.id) for step in flow.steps), *ends],
         initial=flow.steps[0].id,
         auto_transitions=False,
     )

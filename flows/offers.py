@@ -15,9 +15,7 @@ MOST_SITES = 3
 TOWN = StepId("town")
 
 
-def with_options(
-    flow: Flow, step: Step, answers: Mapping[StepId, Answer], languages: Mapping[str, str]
-) -> Step:
+def with_options(flow: Flow, step: Step, answers: Mapping[StepId, Answer], languages: Mapping[str, str]) -> Step:
     """The step as it is asked of this person."""
     if step.source == "languages":
         return replace(step, options=tuple(Option(tag, name) for tag, name in languages.items()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from flows.answer import StepId
 from flows.facts import Fact, Period
@@ -164,8 +164,8 @@ class _Table:
             return None
         return Decimal(value)
 
-    def keys(self) -> set[str]:
-        return set(self._data)
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
 
     def unknown(self) -> None:
         for key in self._data:
@@ -218,15 +218,14 @@ def _flow(trial: _Table, frame: _Table) -> Flow:
             for table in frame.tables("safety")
         ),
         faq=tuple(
-            Question(table.text("id"), table.text("text"), table.text("answer"))
-            for table in frame.tables("faq")
+            Question(table.text("id"), table.text("text"), table.text("answer")) for table in frame.tables("faq")
         ),
         ends=frame.strings("ends"),
         outcomes=outcomes,
         says=frame.strings("says"),
         heard=frame.strings("heard"),
         emergency={
-            country: {key: table.text(key) for key in ("emergency", "hotline") if key in table.keys()}
+            country: {key: table.text(key) for key in ("emergency", "hotline") if key in table}
             for country, table in frame.each("emergency")
         },
     )
@@ -321,14 +320,10 @@ def _criterion(table: _Table, facts: Mapping[str, Fact], order: Mapping[StepId, 
     for key, status in table.strings("answers").items():
         step, _, answer = key.rpartition(".")
         if not step or status not in get_args(Status):
-            table.problem(
-                f"answers.{key}", "This is not an answer with a status.", 'Write "step.answer" = "OUT".'
-            )
+            table.problem(f"answers.{key}", "This is not an answer with a status.", 'Write "step.answer" = "OUT".')
             continue
-        answers[StepId(step), answer] = status
-    waits = tuple(
-        Wait(_period(wait), _rule_at(wait, "when")) for wait in table.tables("waits", named="after")
-    )
+        answers[StepId(step), answer] = cast(Status, status)
+    waits = tuple(Wait(_period(wait), _rule_at(wait, "when")) for wait in table.tables("waits", named="after"))
     decisions = tuple(_decision(item) for item in table.tables("decisions", named="then"))
     deciding = {step for step, _ in answers} | {wait.period.after for wait in waits}
     for rule in [w.when for w in waits if w.when] + [d.when for d in decisions]:
@@ -356,7 +351,7 @@ def _decision(table: _Table) -> Decision:
     return Decision(
         when=_rule_at(table, "when") or OutcomeIs(()),
         then=table.one_of("then", get_args(Status)),
-        until=until and _period(until),
+        until=None if until is None else _period(until),
         note=table.text("note", ""),
     )
 
@@ -364,15 +359,13 @@ def _decision(table: _Table) -> Decision:
 def _period(table: _Table) -> Period:
     amounts = {key: table.whole(key) or 0 for key in ("years", "months", "weeks", "days")}
     if not any(amounts.values()) or any(not 0 <= amount <= 1200 for amount in amounts.values()):
-        table.problem(
-            "months", "This period is impossible.", "Give years, months, weeks or days above zero."
-        )
+        table.problem("months", "This period is impossible.", "Give years, months, weeks or days above zero.")
     return Period(StepId(table.text("after")), **amounts)
 
 
 def _rule_at(table: _Table, key: str) -> Rule | None:
     inner = table.table(key)
-    return inner and _rule(inner)
+    return None if inner is None else _rule(inner)
 
 
 def _rule(table: _Table) -> Rule:
@@ -386,7 +379,7 @@ def _rule(table: _Table) -> Rule:
         "not": lambda: Not(_inner(table, "not")),
         "maybe": lambda: Maybe(_inner(table, "maybe")),
     }
-    shapes = [key for key in makers if key in table.keys()]
+    shapes = [key for key in makers if key in table]
     if len(shapes) != 1:
         table.problem("", "This is not a rule.", f"Use exactly one of: {', '.join(makers)}.")
         return OutcomeIs(())

@@ -141,11 +141,10 @@ def _decided(criterion: Criterion, known: Known) -> Finding:
             return Finding(criterion.id, "REVIEW", because=because, unsettled=True)
         if truth is YES:
             ends = _end(decision, known)
+            end = None if ends is None else ends.last
             if decision.then == "WAIT":
-                return Finding(criterion.id, "WAIT", ends and ends.last, because)
-            return Finding(
-                criterion.id, decision.then, None, because, note=decision.note, noted=ends and ends.last
-            )
+                return Finding(criterion.id, "WAIT", end, because)
+            return Finding(criterion.id, decision.then, None, because, note=decision.note, noted=end)
     return Finding(criterion.id, "OK")
 
 

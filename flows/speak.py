@@ -12,7 +12,8 @@ from flows import turn as says
 from flows.answer import Answer, Span, StepId, Value
 from flows.conversation import Conversation, Pending
 from flows.flow import CHECK, CONTACT, SITE, Flow, Option, Step
-from flows.kinds import KINDS, date as dates, measure
+from flows.kinds import KINDS, measure
+from flows.kinds import date as dates
 from flows.machine import place
 from flows.offers import NOWHERE, with_options
 from flows.reply import Asked, Confirmed, Gave, Narrowed, Reply, Sent, Ticked, What
@@ -317,8 +318,7 @@ class _Voice:
         topics = {c.id: c.topic for c in self.flow.criteria}
         slug = self.flow.trial.slug
         named = [
-            self.words.text(f"{slug}.{finding.criterion}", topics[finding.criterion])
-            for finding in verdict.reasons
+            self.words.text(f"{slug}.{finding.criterion}", topics[finding.criterion]) for finding in verdict.reasons
         ]
         if not named:
             return self._line("reasons_none")
@@ -331,8 +331,7 @@ class _Voice:
                 rows = [(Button(n, Asked("language", tag)),) for tag, n in self.words.languages.items()]
             case "faq":
                 rows = [
-                    (Button(self.words.text(f"faq.{q.id}", q.text), Asked("faq", q.id)),)
-                    for q in self.flow.faq
+                    (Button(self.words.text(f"faq.{q.id}", q.text), Asked("faq", q.id)),) for q in self.flow.faq
                 ]
             case "unwell":
                 rows = [
@@ -361,8 +360,7 @@ class _Voice:
     def _summary(self, steps: Sequence[Step]) -> str:
         line = self._line("answer_line")
         return "\n".join(
-            fill(line, {"label": self._step_label(s), "value": self._value(s, self._given(s.id))})
-            for s in steps
+            fill(line, {"label": self._step_label(s), "value": self._value(s, self._given(s.id))}) for s in steps
         )
 
     def _given(self, step: StepId) -> Value:

@@ -144,9 +144,7 @@ class Deleted:
     """The person had everything deleted."""
 
 
-Event = (
-    Answered | Cleared | Screened | LeadRaised | ReminderWished | NoticesWished | SafetyShown | Ended | Deleted
-)
+Event = Answered | Cleared | Screened | LeadRaised | ReminderWished | NoticesWished | SafetyShown | Ended | Deleted
 
 
 @dataclass(frozen=True, slots=True)

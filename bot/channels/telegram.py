@@ -21,7 +21,15 @@ from telegram import (
     ReplyKeyboardMarkup,
     ReplyKeyboardRemove,
 )
-from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
 from telegram.request import HTTPXRequest
 
 from bot.messages import Envelope, Inbound, Sent
@@ -109,9 +117,7 @@ class Telegram:
     async def _edit(self, chat: int, message: int, envelope: Envelope) -> bool:
         """Whether the message now shows the envelope; if it cannot be edited, it is sent anew."""
         try:
-            await self._bot.edit_message_text(
-                envelope.text, chat, message, reply_markup=inline(envelope)
-            )
+            await self._bot.edit_message_text(envelope.text, chat, message, reply_markup=inline(envelope))
         except BadRequest as error:
             return "not modified" in str(error).lower()
         return True
@@ -209,15 +215,19 @@ def _message(message: Mapping[str, Any]) -> Inbound | None:
     if isinstance(contact, dict):
         own = contact.get("user_id") == message["from"]["id"]
         return _inbound(message, key, "contact", str(contact["phone_number"]), verified=own)
-    silent = ("migrate_to_chat_id", "migrate_from_chat_id", "new_chat_members", "left_chat_member", "pinned_message")
+    silent = (
+        "migrate_to_chat_id",
+        "migrate_from_chat_id",
+        "new_chat_members",
+        "left_chat_member",
+        "pinned_message",
+    )
     if any(name in message for name in silent):
         return None
     return _inbound(message, key, "media")
 
 
-def _inbound(
-    message: Mapping[str, Any], key: str, kind: Any, text: str = "", *, verified: bool = False
-) -> Inbound:
+def _inbound(message: Mapping[str, Any], key: str, kind: Any, text: str = "", *, verified: bool = False) -> Inbound:
     sender = message.get("from") or message["chat"]
     return Inbound(
         channel=NAME,

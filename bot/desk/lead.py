@@ -11,7 +11,16 @@ CLOSINGS = (
 """Why a lead is closed. The first two name a criterion."""
 WITH_CRITERION = ("not_a_fit", "screen_failure")
 
-_WORKED = ["claimed", "attempt_1", "attempt_2", "attempt_3", "call_later", "reached", "considering", "scheduled"]
+_WORKED = [
+    "claimed",
+    "attempt_1",
+    "attempt_2",
+    "attempt_3",
+    "call_later",
+    "reached",
+    "considering",
+    "scheduled",
+]
 _OPEN = ["new", *_WORKED, "consented"]
 
 _machine = Machine(
@@ -60,5 +69,15 @@ def after(status: str, action: str) -> str:
 
 def actions(status: str) -> tuple[str, ...]:
     """What may happen next, in the order staff are offered it."""
-    order = ("reached", "no_answer", "call_later", "scheduled", "considering", "consented", "enrolled", "close", "release")
+    order = (
+        "reached",
+        "no_answer",
+        "call_later",
+        "scheduled",
+        "considering",
+        "consented",
+        "enrolled",
+        "close",
+        "release",
+    )
     return tuple(action for action in order if status in _machine.events[action].transitions)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from bot.deployment import Deployment
 from bot.desk import lead as life
-from bot.desk.cards import TAG, Cards
+from bot.desk.cards import STATUS, TAG, Cards
 from bot.handlers.happening import cards_for
 from bot.messages import Envelope, Inbound
 from bot.store import Store, conversations, leads, outbox
@@ -136,7 +136,12 @@ class _Work:
         flow = self.deployment.library.newest(self.deployment.trial)
         cards = cards_for(self.deployment, flow, self.member["language"])
         if self.inbound.kind == "start":
-            self.say(self.inbound.chat, cards, "You are on the staff list, {owner}. Leads you claim arrive here.", owner=self.member["name"])
+            self.say(
+                self.inbound.chat,
+                cards,
+                "You are on the staff list, {owner}. Leads you claim arrive here.",
+                owner=self.member["name"],
+            )
         mine = leads.queue(self.db, owner_id=self.member["id"])
         for lead in mine:
             self._put(self.inbound.chat, cards.call_sheet(lead, self.inbound.chat))
@@ -214,6 +219,4 @@ HAS_IT = "{owner} has {reference}."
 
 
 def _brief(cards: Cards, lead: Lead) -> dict[str, str]:
-    from bot.desk.cards import STATUS
-
     return {"reference": reference(lead["id"]), "status": cards.line(STATUS[lead["status"]]), "reason": ""}

@@ -11,7 +11,16 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.messages import Inbound
-from bot.store.tables import AnswerRow, ConversationRow, Interest, LeadRow, MessageRow, OutboxRow, Quarantine, Receipt
+from bot.store.tables import (
+    AnswerRow,
+    ConversationRow,
+    Interest,
+    LeadRow,
+    MessageRow,
+    OutboxRow,
+    Quarantine,
+    Receipt,
+)
 from flows.answer import Answer, StepId, value_to_json
 from flows.conversation import Conversation
 
@@ -47,11 +56,7 @@ def take_receipt(db: Connection, inbound: Inbound, now: datetime) -> bool:
     """Whether this update is new. The database's unique keys are the judge."""
     try:
         with db.begin_nested():
-            db.execute(
-                insert(_receipt).values(
-                    channel=inbound.channel, external_id=inbound.external_id, at=now
-                )
-            )
+            db.execute(insert(_receipt).values(channel=inbound.channel, external_id=inbound.external_id, at=now))
     except IntegrityError:
         return False
     return True
@@ -60,12 +65,12 @@ def take_receipt(db: Connection, inbound: Inbound, now: datetime) -> bool:
 def current(db: Connection, channel: str, chat: str) -> Kept | None:
     where = (_conversation.c.channel == channel, _conversation.c.chat == chat, _conversation.c.current)
     row = db.execute(select(_conversation).where(*where)).mappings().first()
-    return row and _kept(row)
+    return None if row is None else _kept(row)
 
 
 def by_id(db: Connection, conversation_id: int) -> Kept | None:
     row = db.execute(select(_conversation).where(_conversation.c.id == conversation_id)).mappings().first()
-    return row and _kept(row)
+    return None if row is None else _kept(row)
 
 
 def _kept(row: Any) -> Kept:
@@ -130,9 +135,7 @@ def note(db: Connection, conversation_id: int, **values: Any) -> None:
     db.execute(update(_conversation).where(_conversation.c.id == conversation_id).values(**values))
 
 
-def add_answer(
-    db: Connection, conversation_id: int, step: StepId, answer: Answer | None, now: datetime
-) -> None:
+def add_answer(db: Connection, conversation_id: int, step: StepId, answer: Answer | None, now: datetime) -> None:
     """One more revision of an answer; None when it was taken back."""
     where = (_answer.c.conversation_id == conversation_id, _answer.c.step == step)
     last = db.execute(select(func.max(_answer.c.revision)).where(*where)).scalar()
@@ -153,9 +156,7 @@ def add_message(
     db: Connection, conversation_id: int, text: str, now: datetime, *, outgoing: bool, step: str | None
 ) -> None:
     db.execute(
-        insert(_message).values(
-            conversation_id=conversation_id, text=text, outgoing=outgoing, step=step, at=now
-        )
+        insert(_message).values(conversation_id=conversation_id, text=text, outgoing=outgoing, step=step, at=now)
     )
 
 

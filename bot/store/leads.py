@@ -76,9 +76,7 @@ def history(db: Connection, lead_id: int) -> list[RowMapping]:
 
 def queue(db: Connection, *, closed: bool = False, owner_id: int | None = None) -> list[Lead]:
     """Leads by due time, the most urgent first, each with its owner's name."""
-    query = select(_lead, _staff.c.name.label("owner")).join(
-        _staff, _staff.c.id == _lead.c.owner_id, isouter=True
-    )
+    query = select(_lead, _staff.c.name.label("owner")).join(_staff, _staff.c.id == _lead.c.owner_id, isouter=True)
     if not closed:
         query = query.where(_lead.c.status.not_in(("closed", "withdrawn")))
     if owner_id is not None:

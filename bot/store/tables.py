@@ -1,6 +1,5 @@
 """The tables. Declared with SQLModel; the turn's own statements are SQLAlchemy Core on the same tables."""
 
-
 from datetime import date, datetime
 from typing import Any
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.answer import StepId
 from flows.facts import FORMULAS
-from flows.flow import CHECK, CONTACT, EFFECTS, NOT_SURE, OUTCOMES, SEND_PERSON, SITE, Criterion, Flow, Step
+from flows.flow import CHECK, CONTACT, EFFECTS, NOT_SURE, OUTCOMES, SEND_PERSON, SITE, Criterion, Flow
 from flows.kinds import KINDS
 from flows.machine import DONE, asked_if
 from flows.parse import Problem
@@ -83,7 +83,11 @@ def _steps(flow: Flow) -> Found:
         if step.item is not None:
             of = flow.step_by_id.get(step.item[0])
             if of is None or of.option(step.item[1]) is None:
-                yield f"{place}.each", f"There is no pick {'.'.join(step.item)}.", "Name a step and its options."
+                yield (
+                    f"{place}.each",
+                    f"There is no pick {'.'.join(step.item)}.",
+                    "Name a step and its options.",
+                )
         names = [option.id for option in step.options]
         for twice in sorted({name for name in names if names.count(name) > 1}):
             yield f"{place}.options.{twice}", "This option is there twice.", "Give one another id."
@@ -95,7 +99,11 @@ def _steps(flow: Flow) -> Found:
                 yield f"{place}.options.{option.id}.does", "This effect is unknown.", f"Use one of: {known}."
             if option.safety and option.safety not in flow.safety_by_id:
                 known = ", ".join(flow.safety_by_id)
-                yield f"{place}.options.{option.id}.safety", "This message is unknown.", f"Use one of: {known}."
+                yield (
+                    f"{place}.options.{option.id}.safety",
+                    "This message is unknown.",
+                    f"Use one of: {known}.",
+                )
 
 
 def _routes(flow: Flow) -> Found:
@@ -208,7 +216,11 @@ def _criteria(flow: Flow) -> Found:
     for criterion in flow.criteria:
         place = f"criterion.{criterion.id}"
         if criterion.handled == "asked" and not criterion.steps:
-            yield place, "Nobody handles this criterion.", 'Add answers, waits or decisions, or handled = "site".'
+            yield (
+                place,
+                "Nobody handles this criterion.",
+                'Add answers, waits or decisions, or handled = "site".',
+            )
         if criterion.handled == "site" and not (criterion.why and criterion.site_check):
             yield place, "It is left to the site without a reason.", "Add why and site_check."
         if criterion.handled == "site" and criterion.steps:
@@ -233,7 +245,7 @@ def _answers(flow: Flow, criterion: Criterion, place: str) -> Found:
             yield at, f"There is no step {step_id!r}.", "Name a step that is there."
         elif answer == NOT_SURE:
             if not step.unsure:
-                yield at, f"Step {step_id} does not offer \"not sure\".", "Remove the line."
+                yield at, f'Step {step_id} does not offer "not sure".', "Remove the line."
             elif criterion.answers[step_id, answer] in ("OUT", "WAIT"):
                 yield at, "Doubt never excludes.", "Use REVIEW, SITE or OK."
         elif step.option(answer) is None and not (step.source == "sites" and answer == "none"):
@@ -262,10 +274,18 @@ def _words(flow: Flow) -> Found:
     for step in flow.steps:
         place = f"step.{step.id}"
         if not step.why or len(step.why) > WHY_LENGTH:
-            yield f"{place}.why", f"It needs a reason of at most {WHY_LENGTH} characters.", "Write why you ask."
+            yield (
+                f"{place}.why",
+                f"It needs a reason of at most {WHY_LENGTH} characters.",
+                "Write why you ask.",
+            )
         for option in step.options:
             if len(option.label) > LABEL_LENGTH + 2:
-                yield f"{place}.options.{option.id}.label", "The label is too long.", "Put the rest in detail."
+                yield (
+                    f"{place}.options.{option.id}.label",
+                    "The label is too long.",
+                    "Put the rest in detail.",
+                )
         names = {f.id for f in flow.steps if f.unsure_say} | _KNOWN
         for text in (step.text, step.help):
             for name in _PLACEHOLDER.findall(text):

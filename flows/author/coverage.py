@@ -7,7 +7,7 @@ from typing import Any
 from flows.facts import Period
 from flows.flow import Criterion, Flow
 from flows.machine import asked_if
-from flows.rules import Between, Every, Either, Is, Maybe, Not, OutcomeIs, Rule
+from flows.rules import Between, Either, Every, Is, Maybe, Not, OutcomeIs, Rule
 
 
 def coverage(flow: Flow) -> list[dict[str, Any]]:

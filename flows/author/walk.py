@@ -41,9 +41,7 @@ class Road:
         return Road(self.paths, (steps + 1, words + typed), self.longest + 1)
 
     def beside(self, other: Road) -> Road:
-        return Road(
-            self.paths + other.paths, min(self.shortest, other.shortest), max(self.longest, other.longest)
-        )
+        return Road(self.paths + other.paths, min(self.shortest, other.shortest), max(self.longest, other.longest))
 
 
 Roads = dict[str, Road]

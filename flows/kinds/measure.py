@@ -25,7 +25,7 @@ UNITS_ASKED: Mapping[str, tuple[str, ...]] = {"cm": ("cm", "ft"), "kg": ("kg", "
 
 _PARTS = {"ft": ("in", 12), "st": ("lb", 14)}
 """What follows feet and stones, and how many of it make one."""
-_DOUBTFUL = 120
+_DOUBTFUL = Decimal(85)
 """Kilograms from which a bare number may well be pounds."""
 
 _VOCABULARY = Vocabulary(

@@ -150,9 +150,7 @@ def test_limit_and_negative_offset(server: TelegramServer, rosa: Person) -> None
     assert texts(updates(server)) == ["two", "three"]
 
 
-def test_a_killed_bot_is_told_again_and_its_poll_takes_nothing_away(
-    server: TelegramServer, rosa: Person
-) -> None:
+def test_a_killed_bot_is_told_again_and_its_poll_takes_nothing_away(server: TelegramServer, rosa: Person) -> None:
     rosa.says("known already")
     known = updates(server)[0].update_id
     poll = f"{server.base_url}{server.token}/getUpdates?timeout=50&offset={known + 1}"
@@ -583,9 +581,7 @@ def test_a_bot_may_not_write_first(server: TelegramServer) -> None:
     assert refusal(server, lambda bot: bot.send_message(12345, "Hello?")) == "chat not found"
 
 
-def test_failures_can_be_planned(
-    server: TelegramServer, rosa: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failures_can_be_planned(server: TelegramServer, rosa: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", "true")
     luis = server.person("Luis")
     luis.starts()
@@ -763,9 +759,7 @@ def test_commands_stand_per_scope_and_language(server: TelegramServer, rosa: Per
         ([(f"help_{number}", "Get help") for number in range(101)], "bot_commands_too_much"),
     ],
 )
-def test_commands_have_limits(
-    server: TelegramServer, commands: list[tuple[str, str]], description: str
-) -> None:
+def test_commands_have_limits(server: TelegramServer, commands: list[tuple[str, str]], description: str) -> None:
     assert refusal(server, lambda bot: bot.set_my_commands(commands)) == description
     assert "language code" in refusal(server, lambda bot: bot.set_my_commands([], language_code="pt-BR"))
 

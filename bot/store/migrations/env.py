@@ -3,11 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.store import tables as tables  # declares the metadata
+import bot.store.tables  # noqa: F401  (declares the metadata)
 
 connection = context.config.attributes["connection"]
-context.configure(
-    connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, compare_type=True
-)
+context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, compare_type=True)
 with context.begin_transaction():
     context.run_migrations()

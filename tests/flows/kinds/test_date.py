@@ -385,9 +385,7 @@ def test_day_of(known: str, day: int, expected: str | None) -> None:
         ("en", "no idea", "1986-03-01..1986-03-31", "day", None),
     ],
 )
-def test_read_closer(
-    ear_in: EarIn, locale: str, text: str, known: str, want: str, expected: str | None
-) -> None:
+def test_read_closer(ear_in: EarIn, locale: str, text: str, known: str, want: str, expected: str | None) -> None:
     closer = read_closer(text, span(known), want, ear_in(locale), TODAY)  # type: ignore[arg-type]
     assert closer == (expected and span(expected))
 

@@ -39,9 +39,7 @@ def test_read(ear_in: EarIn, text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("domain", sorted(KNOWN))
 def test_no_well_known_domain_is_a_slip(ear_in: EarIn, domain: str) -> None:
-    assert read(STEP, f"ana@{domain}", ear_in("en"), TODAY) == Gave(
-        f"ana@{domain}", f"ana@{domain}", sure=True
-    )
+    assert read(STEP, f"ana@{domain}", ear_in("en"), TODAY) == Gave(f"ana@{domain}", f"ana@{domain}", sure=True)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +48,7 @@ def test_no_well_known_domain_is_a_slip(ear_in: EarIn, domain: str) -> None:
      "qq.con", "163.con", "iclod.com"],
 )  # fmt: skip
 def test_slips_are_read_back(ear_in: EarIn, domain: str) -> None:
-    assert read(STEP, f"ana@{domain}", ear_in("en"), TODAY) == Gave(
-        f"ana@{domain}", f"ana@{domain}", sure=False
-    )
+    assert read(STEP, f"ana@{domain}", ear_in("en"), TODAY) == Gave(f"ana@{domain}", f"ana@{domain}", sure=False)
 
 
 def test_an_address_in_a_sentence_is_read_back(ear_in: EarIn) -> None:
