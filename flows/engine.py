@@ -80,6 +80,8 @@ def advance(flow: Flow, conversation: Conversation, reply: Reply, now: datetime)
             return turn.gave(Gave(conversation.draft, step=reply.step))
         case Confirmed():
             return turn.confirmed(reply)
+        case Bare() if turn.step.kind != "measure":
+            return turn.garbled(Garbled("unclear"))
         case Bare():
             return turn.read_back(Pending(conversation.step, reply.number, reply.said, "unit"))
         case Narrowed():
@@ -412,7 +414,8 @@ class _Turning:
             if last is not None and self.before.end != DONE:
                 return self._reopen((last,))
         if self.before.life == "stopped":
-            return replace_self(self, replace(self.before, life="open")).ask()
+            life: Life = "done" if self.before.end == DONE else "open"
+            return replace_self(self, replace(self.before, life=life)).ask()
         return self.ask()
 
     def _person(self) -> Turn:
