@@ -468,6 +468,8 @@ def _fits(flow: Flow, step: Step, value: Value) -> bool:
         return step.unsure
     if step.source:
         return isinstance(value, str) and (step.source != "sites" or value == NOWHERE or bool(flow.site(value)))
+    if isinstance(value, str) and step.option(value) is not None:
+        return True
     try:
         return KINDS[step.kind].accept(step, value) == value
     except (ValueError, TypeError):

@@ -13,18 +13,12 @@ from datetime import date
 from typing import Any
 
 from flows.answer import Answer, StepId, Value
-from flows.author.plain import PlainWords
-from flows.flow import CHECK, NOT_SURE, PERSON, Flow, Step
-from flows.kinds import KINDS
-from flows.machine import asked_if, place, ways
-from flows.offers import NOWHERE
-from flows.reply import Gave
-from flows.rules import Known, steps_of
-from flows.screening import find, weigh
-from flows.words import Ear
+from flows.author.paths import DOUBT, FINE, OUT, OUTCOME_OF, PAUSE, Paths
+from flows.flow import CHECK, NOT_SURE, OUTCOMES, PERSON, Flow, Step
+from flows.machine import DONE, asked_if, place
+from flows.rules import OutcomeIs, Rule, inside, steps_of
 
-Taken = tuple[Value, bool]
-"""A value, and whether it was typed."""
+__all__ = ["as_text", "walk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +43,8 @@ Roads = dict[str, Road]
 
 def walk(flow: Flow, today: date) -> dict[str, Any]:
     """The report, as plain data: counts per outcome, extremes, budgets, and what was never reached."""
-    walking = _Walk(flow, today)
-    roads = walking.roads(flow.steps[0].id, {})
+    walking = _Walk(flow, Paths(flow, today))
+    roads = walking.roads(flow.steps[0].id, {}, FINE)
     walking.walk_on()
     return {
         "trial": flow.name,
@@ -58,19 +52,17 @@ def walk(flow: Flow, today: date) -> dict[str, Any]:
         "paths": {outcome: road.paths for outcome, road in sorted(roads.items())},
         "shortest": {outcome: road.shortest[0] for outcome, road in sorted(roads.items())},
         "longest": {outcome: road.longest for outcome, road in sorted(roads.items())},
-        "fully_eligible": _budgets(flow, today),
+        "fully_eligible": walking.budgets(),
         "steps": len(walking.visited),
-        "never_reached": walking.never_reached(),
+        "never_reached": list(walking.never_reached()),
     }
 
 
 def as_text(report: dict[str, Any]) -> str:
     lines = [f"{report['trial']} on {report['on']}: {report['steps']} steps visited"]
     for outcome, paths in report["paths"].items():
-        lines.append(
-            f"  {outcome:<15} {paths:>24,} paths, {report['shortest'][outcome]} to "
-            f"{report['longest'][outcome]} answers"
-        )
+        shortest, longest = report["shortest"][outcome], report["longest"][outcome]
+        lines.append(f"  {outcome:<15} {paths:>31,} paths, {shortest} to {longest} answers")
     lines.append("A fully eligible person, from consent to the last question:")
     for probe, budget in report["fully_eligible"].items():
         lines.append(f"  born {probe}: {budget['steps']} steps, {budget['taps']} taps, {budget['typed']} typed")
@@ -78,98 +70,69 @@ def as_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def answers_to(flow: Flow, step: Step, today: date) -> list[Taken]:
-    """Every way to answer a step that can matter."""
-    found: list[Taken] = []
-    if step.source == "languages":
-        return [("en", False)]
-    if step.source == "sites":
-        return [*((site.id, False) for site in flow.sites), (NOWHERE, False)]
-    names = tuple(option.id for option in step.options)
-    if step.kind == "checklist":
-        found = [((), False), *(((name,), False) for name in names), (names, False)]
-    else:
-        found = [(name, False) for name in names]
-    ear = Ear(PlainWords(), flow.heard)
-    for probe in step.probes:
-        heard = KINDS[step.kind].read(step, probe, ear, today)
-        if not isinstance(heard, Gave):
-            raise ValueError(f"step {step.id}: the probe {probe!r} is not understood")
-        found.append((heard.value, True))
-    return [*found, (None, False)] if step.unsure else found
-
-
 @dataclass(slots=True)
 class _Walk:
     flow: Flow
-    today: date
+    paths: Paths
     visited: dict[StepId, set[str]] = field(default_factory=dict)
     """For each step reached, the answers taken there."""
     ends: set[str] = field(default_factory=set)
     checked: dict[str, dict[StepId, Answer]] = field(default_factory=dict)
     """One set of answers for each outcome that stands on the check page."""
     _known: dict[Any, Roads] = field(default_factory=dict)
-    _needed: dict[StepId, frozenset[StepId]] = field(default_factory=dict)
 
-    def roads(self, at: StepId, on_path: dict[StepId, Answer]) -> Roads:
+    def roads(self, at: StepId, path: dict[StepId, Answer], worst: int) -> Roads:
         """What lies ahead of a step, by outcome."""
         if at == CHECK:
-            outcome = str(weigh(self.flow, on_path, self.today).outcome)
-            self.checked.setdefault(outcome, dict(on_path))
+            outcome = OUTCOME_OF[worst]
+            self.checked.setdefault(outcome, path)
             return {outcome: Road(1, (0, 0), 0)}
         if at in self.flow.ends:
             self.ends.add(at)
             return {str(at): Road(1, (0, 0), 0)}
-        key = self._key(at, on_path)
+        key = at, worst, *self.paths.sight(at, path)
         if key not in self._known:
-            self._known[key] = self._ahead(at, on_path)
+            self._known[key] = self._ahead(at, path, worst)
         return self._known[key]
 
-    def _ahead(self, at: StepId, on_path: dict[StepId, Answer]) -> Roads:
+    def _ahead(self, at: StepId, path: dict[StepId, Answer], worst: int) -> Roads:
         step, roads = self.flow.step_by_id[at], Roads()
-        for value, typed in answers_to(self.flow, step, self.today):
+        for value, typed in self.paths.taken(at):
             self._visit(step, value)
-            path = {**on_path, at: Answer(value, self.today)}
-            for outcome, road in self.roads(self._next(step, path), path).items():
-                road = road.after(typed)
+            longer = {**path, at: Answer(value, self.paths.today)}
+            to = self.paths.next(at, longer)
+            for outcome, road in self.roads(to, longer, self.paths.worst(worst, at, to, longer)).items():
+                road = road.after(typed)  # noqa: PLW2901 - the same road, seen from here
                 roads[outcome] = road.beside(roads[outcome]) if outcome in roads else road
         return roads
 
-    def _next(self, step: Step, path: dict[StepId, Answer]) -> StepId:
-        known = Known(path, self.today, self.flow.facts)
-        for target, condition in ways(self.flow, step):
-            if condition is None or condition(known):
-                return StepId(target)
-        raise LookupError(f"no way leads on from step {step.id}")
+    def budgets(self) -> dict[str, dict[str, int]]:
+        """The shortest way to a possible match for each way to answer the first typed question.
 
-    def _key(self, at: StepId, on_path: dict[StepId, Answer]) -> Any:
-        """All that the rest of the way can see: some answers, and the statuses so far."""
-        needed = self._needed_from(at)
-        seen = tuple((step, on_path[step].value) for step in on_path if step in needed)
-        here = self.flow.index[at]
-        findings = (
-            find(criterion, on_path, self.today, self.flow.facts)
-            for criterion in self.flow.criteria
-            # A rule on a value that is not complete yet says REVIEW for now; its answers are in ``seen``.
-            if not (criterion.decisions and any(self.flow.index[step] >= here for step in criterion.steps))
-        )
-        return at, seen, frozenset(f.status for f in findings if f is not None)
+        Before it every question gets its first answer. The language is a side button, and does not count.
+        """
+        flow, paths = self.flow, self.paths
+        at, path, worst = flow.steps[0].id, dict[StepId, Answer](), FINE
+        while at in flow.index and at != CHECK and not flow.step_by_id[at].probes:
+            at, path, worst = self._on_with(at, path, worst, paths.taken(at)[0][0])
+        if at == CHECK or at not in flow.index:
+            return {}
+        found: dict[str, dict[str, int]] = {}
+        values = [value for value, typed in paths.taken(at) if typed]
+        for probe, value in zip(flow.step_by_id[at].probes, values, strict=True):
+            road = self.roads(*self._on_with(at, path, worst, value)).get("possible_match")
+            if road is not None:
+                steps, words = road.shortest
+                total = steps + len(path)
+                found[probe] = {"steps": total, "taps": total - words - 1, "typed": words + 1}
+        return found
 
-    def _needed_from(self, at: StepId) -> frozenset[StepId]:
-        if at not in self._needed:
-            flow, here = self.flow, self.flow.index[at]
-            needed: set[StepId] = set()
-            for step in flow.steps[here:]:
-                rules = [asked_if(flow, step), *(route.when for route in step.routes)]
-                for rule in rules:
-                    needed |= steps_of(rule, flow.facts) if rule else set()
-            for criterion in flow.criteria:
-                groups = [steps_of(d.when, flow.facts) for d in criterion.decisions]
-                groups += [{w.period.after, *steps_of(w.when, flow.facts)} for w in criterion.waits if w.when]
-                for group in groups:
-                    needed |= group if any(flow.index[s] >= here for s in group) else set()
-            self._needed[at] = frozenset(needed)
-        return self._needed[at]
+    def _on_with(
+        self, at: StepId, path: dict[StepId, Answer], worst: int, value: Value
+    ) -> tuple[StepId, dict[StepId, Answer], int]:
+        longer = {**path, at: Answer(value, self.paths.today)}
+        to = self.paths.next(at, longer)
+        return to, longer, self.paths.worst(worst, at, to, longer)
 
     # ------------------------------------------------------------------ after the check page
 
@@ -178,8 +141,9 @@ class _Walk:
         for answers in tuple(self.checked.values()):
             self._on(dict(answers), set())
         first = self.flow.steps[0]
-        asked = {first.id: Answer("en", self.today), PERSON: Answer("yes", self.today)}
-        self._on(asked, set(), only_contact=True)
+        value, _ = self.paths.taken(first.id)[0]
+        today = self.paths.today
+        self._on({first.id: Answer(value, today), PERSON: Answer("yes", today)}, set(), only_contact=True)
 
     def _on(self, answers: dict[StepId, Answer], seen: set[Any], *, only_contact: bool = False) -> None:
         here = place(self.flow, answers)
@@ -187,51 +151,54 @@ class _Walk:
             self.ends.add(here.end)
             return
         after_check = self.flow.index[here.step] >= self.flow.index[CHECK]
-        key = (here.step, tuple(answers[s].value for s in answers if s in self._needed_from(here.step)))
+        key = here.step, tuple(answers[s].value for s in answers if s in self._matters)
         if key in seen or (only_contact and not after_check):
             return
         seen.add(key)
         step = self.flow.step_by_id[here.step]
-        for value, _ in answers_to(self.flow, step, self.today):
+        for value, _ in self.paths.taken(step.id):
             self._visit(step, value)
-            self._on({**answers, step.id: Answer(value, self.today)}, seen, only_contact=only_contact)
+            self._on({**answers, step.id: Answer(value, self.paths.today)}, seen, only_contact=only_contact)
+
+    @property
+    def _matters(self) -> set[StepId]:
+        """The answers that a question after the check page asks for."""
+        later = self.flow.steps[self.flow.index[CHECK] :]
+        rules = [asked_if(self.flow, step) for step in later] + [r.when for s in later for r in s.routes]
+        return {step for rule in rules if rule is not None for step in steps_of(rule, self.flow.facts)}
 
     def _visit(self, step: Step, value: Value) -> None:
         taken = self.visited.setdefault(step.id, set())
         taken.update(value if isinstance(value, tuple) else {NOT_SURE if value is None else str(value)})
 
-    def never_reached(self) -> list[str]:
-        return list(self._missing())
+    # ------------------------------------------------------------------ what is missing
 
-    def _missing(self) -> Iterator[str]:
+    def never_reached(self) -> Iterator[str]:
+        """Steps, answers, outcomes and ends that no path holds, though the file knows of them."""
+        possible = self._possible()
         for step in self.flow.steps:
             if step.id not in self.visited:
-                yield f"step {step.id}"
+                if not _only_after(asked_if(self.flow, step), set(OUTCOMES) - possible):
+                    yield f"step {step.id}"
                 continue
             wanted = [option.id for option in step.options] + [NOT_SURE] * step.unsure
             yield from (f"answer {step.id}.{w}" for w in wanted if w not in self.visited[step.id])
-        yield from (f"outcome {o}" for o in self.flow.outcomes if o not in self.checked)
-        yield from (f"end {end}" for end in self.flow.ends if end not in self.ends)
+        yield from (f"outcome {o}" for o in self.flow.outcomes if o in possible and o not in self.checked)
+        routes = {route.to for step in self.flow.steps for route in step.routes}
+        yield from (f"end {e}" for e in self.flow.ends if e not in self.ends and e in {DONE, *routes})
+
+    def _possible(self) -> set[str]:
+        """The outcomes that the criteria speak of: a trial without waits has no "not now"."""
+        statuses = {"OK"}
+        for criterion in self.flow.criteria:
+            statuses |= {*criterion.answers.values(), criterion.otherwise, *(d.then for d in criterion.decisions)}
+            statuses |= {"WAIT", "REVIEW"} if criterion.waits else set()
+            statuses |= {"REVIEW"} if any(self.flow.step_by_id[step].unsure for step in criterion.steps) else set()
+        ranks = {"OUT": OUT, "WAIT": PAUSE, "REVIEW": DOUBT}
+        return {OUTCOME_OF[ranks.get(status, FINE)] for status in statuses}
 
 
-def _budgets(flow: Flow, today: date) -> dict[str, dict[str, int]]:
-    """The shortest way to a possible match for each way to answer the first typed question."""
-    typed = next((step for step in flow.steps if step.probes), None)
-    budgets: dict[str, dict[str, int]] = {}
-    for number, probe in enumerate(typed.probes if typed else ()):
-        walking = _Walk(flow, today)
-        path: dict[StepId, Answer] = {}
-        at = flow.steps[0].id
-        while typed is not None and at != typed.id:
-            value, _ = answers_to(flow, flow.step_by_id[at], today)[0]
-            path[at] = Answer(value, today)
-            at = walking._next(flow.step_by_id[at], path)
-        assert typed is not None
-        value = [v for v, was_typed in answers_to(flow, typed, today) if was_typed][number]
-        path[at] = Answer(value, today)
-        road = walking.roads(walking._next(typed, path), path).get("possible_match")
-        if road is not None:
-            steps, words = road.shortest
-            total = steps + len(path) - 1  # the language is a side button, not a question
-            budgets[probe] = {"steps": total, "taps": total - words - 1, "typed": words + 1}
-    return budgets
+def _only_after(rule: Rule | None, outcomes: set[str]) -> bool:
+    """Whether a rule waits for nothing but these outcomes."""
+    parts = [part for part in inside(rule) if isinstance(part, OutcomeIs)] if rule else []
+    return bool(parts) and all(outcomes.issuperset(part.outcomes) for part in parts)

@@ -1,0 +1,208 @@
+"""How people talk to the running bot in any language: steps and lines by name, words from the catalogues."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from babel.dates import format_skeleton
+
+from flows.flow import Flow, Step
+from tests.conftest import FINE, TYPED
+from tests.journeys.bot_process import BotProcess
+from tests.patient import LANGUAGES
+from tests.telegram_server import Message, Person
+
+_PLACEHOLDER = re.compile(r"\\\{[a-z_]+\\\}")
+
+
+class Chat:
+    """One person's private chat with the bot. What is done returns the chat; what is seen, the message."""
+
+    def __init__(self, person: Person, flow: Flow, locale: str = "en") -> None:
+        self.person, self.flow, self.locale = person, flow, locale
+
+    # ------------------------------------------------------------------ words
+
+    def text(self, context: str, english: str) -> str:
+        return LANGUAGES.patient(self.locale).text(context, english)
+
+    def line(self, key: str) -> re.Pattern[str]:
+        """One of the product's own lines, whatever stands for its placeholders."""
+        return pattern(self.text(f"say.{key}", self.flow.says[key]))
+
+    def button(self, wish: str) -> str:
+        return self.text(f"say.button_{wish}", self.flow.says[f"button_{wish}"])
+
+    def label(self, step: str) -> str:
+        """The step as the check page names it."""
+        found = self._step(step)
+        return self.text(found.context, found.label)
+
+    def option(self, step: str, option: str) -> str:
+        """The label of an answer: by the option's id, or a site's or a language's."""
+        found = self._step(step)
+        if found.source == "languages":
+            return LANGUAGES.names[option]
+        if found.source == "sites":
+            site = self.flow.site(option)
+            return self.text(f"{self.flow.trial.slug}.site", site.city) if site else self.button("none_near")
+        known = found.option(option)
+        assert known is not None, f"{step} has no answer {option}"
+        return self.text(found.context, known.label)
+
+    def site(self, site: str) -> str:
+        known = self.flow.site(site)
+        assert known is not None
+        return self.text(f"{self.flow.trial.slug}.site", known.name)
+
+    def short_date(self, day: date) -> str:
+        """A day without its year, the way people write it here: "14 Nov", "11月14日"."""
+        return str(format_skeleton("MMMd", day, locale={"en": "en_GB"}.get(self.locale, self.locale)))
+
+    def long_date(self, day: date) -> str:
+        """``Sunday, 14 February 2027`` in this language."""
+        words = LANGUAGES.patient(self.locale)
+        template = self.text("say.the_date", self.flow.says["the_date"])
+        return template.replace("{weekday}", words.weekday(day)).replace("{day}", words.day(day))
+
+    def _step(self, step: str) -> Step:
+        return next(known for known in self.flow.steps if known.id == step)
+
+    # ------------------------------------------------------------------ what is on the screen
+
+    def sees(self, key: str) -> Message:
+        """Waits for one of the product's own lines, since the person last acted."""
+        return self.person.sees(self.line(key))
+
+    def asked(self, *steps: str) -> Message:
+        """Waits for a new question, one of ``steps`` if they are given, with its buttons."""
+        wanted = [self._step(step) for step in steps] or [*self.flow.steps]
+        chat = self.person.chat
+
+        def question() -> Message | None:
+            fresh = [m for m in reversed(chat.kept.values()) if m.from_bot and m.changed > chat.acted]
+            return next((m for m in fresh if m.rows and self._among(m, wanted)), None)
+
+        return chat.server.until(question, 10, lambda: f"not asked {steps or 'anything'}; {chat.story()}")
+
+    def open_step(self) -> str:
+        """Waits for a new question and names it."""
+        found = self._among(self.asked(), [*self.flow.steps])
+        assert found is not None
+        return found.id
+
+    def _among(self, message: Message, steps: list[Step]) -> Step | None:
+        asks = (s for s in steps if message.says(pattern(self.text(s.context, s.text))))
+        return next(asks, None)
+
+    # ------------------------------------------------------------------ what the person does
+
+    def starts(self, payload: str | None = None) -> Chat:
+        self.person.starts(payload)
+        return self
+
+    def types(self, text: str) -> Chat:
+        self.person.says(text)
+        return self
+
+    def taps(self, wish: str) -> Chat:
+        """Taps a button that is a wish, not an answer, on the newest message that has it."""
+        self.person.presses(self.button(wish))
+        return self
+
+    def answers(self, step: str, value: Any) -> Chat:
+        """Answers the question that is on the screen: an option, a list, None for "not sure", or words."""
+        screen, found = self.asked(step), self._step(step)
+        if value is None:
+            own = found.unsure_label and self.text(found.context, found.unsure_label)
+            self.person.presses(own or self.button("not_sure"), screen)
+        elif value == ():
+            own = found.none_label and self.text(found.context, found.none_label)
+            self.person.presses(own or self.button("none_of_these"), screen)
+        elif isinstance(value, tuple):
+            for option in value:
+                self.person.presses(f"☐ {self.option(step, option)}", screen)
+                screen = self.person.sees(found_ticked := re.compile("."), all=False)
+                assert found_ticked
+            self.person.presses(self.button("done"), screen)
+        elif found.source or found.option(value):
+            self.person.presses(self.option(step, value), screen)
+        else:
+            self.person.says(value)
+        return self
+
+    def walks_to(self, step: str, **other: Any) -> Chat:
+        """Answers every question up to ``step`` as somebody with nothing against, except ``other``."""
+        answers = {**FINE, **TYPED, **CONTACT, "language": self.locale, **other}
+        while (here := self.open_step()) != step:
+            self.answers(here, answers[here])
+        return self
+
+    def confirms(self) -> Chat:
+        """Says yes to what is read back."""
+        self.sees("readback_sure")
+        return self.taps("yes")
+
+
+CONTACT: dict[str, Any] = {
+    "check": "right", "offer": "yes", "town": "Wuxi", "site": "north", "first_name": "Rosa",
+    "last_name": "Example", "phone": "+34 612 34 56 78", "email": "rosa@example.org", "other_language": "no",
+    "call_days": (), "call_time": "any", "send": "send", "other_trials": "no",
+}  # fmt: skip
+"""What somebody answers who wants to be contacted."""
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """A text of the catalogues as it may appear on the screen."""
+    return re.compile(_PLACEHOLDER.sub("(?s:.*?)", re.escape(text.strip())))
+
+
+class Records:
+    """The bot's database as another reader sees it: only what is committed."""
+
+    def __init__(self, bot: BotProcess) -> None:
+        self.bot, self.path = bot, bot.folder / "prescreen.db"
+
+    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)
+        reader.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in reader.execute(query, values)]
+        finally:
+            reader.close()
+
+    def conversation(self, person: Person) -> dict[str, Any]:
+        """The current conversation's row, its state unpacked."""
+        (row,) = self.rows("SELECT * FROM conversation WHERE chat = ? AND current", str(person.id))
+        return {**row, "state": json.loads(row["state"])}
+
+    def answers(self, person: Person) -> dict[str, Any]:
+        """The answers that count now."""
+        state = self.conversation(person)["state"]
+        return {step: answer["value"] for step, answer in state["answers"].items()}
+
+    def leads(self, person: Person) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM lead WHERE chat = ?", str(person.id))
+
+    def hold(self, words: str) -> list[str]:
+        """The database files in which the words can be read."""
+        found = []
+        for name in ("", "-wal", "-shm", "-journal"):
+            file = Path(f"{self.path}{name}")
+            if file.exists() and _spellings(words) & _found(file.read_bytes(), words):
+                found.append(file.name)
+        return found
+
+
+def _spellings(words: str) -> set[bytes]:
+    """As UTF-8, and as JSON writes it."""
+    return {words.encode(), json.dumps(words).strip('"').encode()}
+
+
+def _found(content: bytes, words: str) -> set[bytes]:
+    return {spelling for spelling in _spellings(words) if spelling in content}
