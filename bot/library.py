@@ -42,6 +42,14 @@ class Library:
 
 def load(folder: Path = TRIALS) -> Library:
     """All trials of a folder. Raises BadTrials with every problem in every file."""
+    found, problems = survey(folder)
+    if problems:
+        raise BadTrials(problems)
+    return Library(found)
+
+
+def survey(folder: Path = TRIALS) -> tuple[dict[str, Flow], list[Problem]]:
+    """The trials of a folder whose shape is right, and every problem in every file."""
     problems: list[Problem] = []
     found: dict[str, Flow] = {}
     frame = folder / "_frame.toml"
@@ -50,13 +58,15 @@ def load(folder: Path = TRIALS) -> Library:
         if isinstance(flow, list):
             problems += flow
             continue
-        problems += check(flow, f"{path.parent.name}/{path.name}")
-        found[flow.name] = flow
+        file, name = f"{path.parent.name}/{path.name}", f"{path.parent.name}/{path.stem}"
+        problems += check(flow, file)
+        if flow.name != name:
+            what = f"The file says {flow.name}, and stands at {name}."
+            problems.append(Problem(file, "trial.version", what, "Make slug and version agree with its place."))
+        found[name] = flow
     if not found and not problems:
         problems.append(Problem(str(folder.name), "folder", "There is no trial here.", "Add <slug>/v1.toml."))
-    if problems:
-        raise BadTrials(list(dict.fromkeys(problems)))
-    return Library(found)
+    return found, list(dict.fromkeys(problems))
 
 
 def read(path: Path, frame: Path, folder: Path) -> Flow | list[Problem]:

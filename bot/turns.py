@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,10 +21,11 @@ from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
 from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
 from flows.speak import Speech
-from flows.turn import Deleted, Ended, Event, Tell
+from flows.turn import Deleted, Ended, Event, SafetyShown, Say, Show, Tell
 from flows.words import Ear, Words
 
-LONGEST_LINK = 64
+LINK = re.compile("[A-Za-z0-9_-]{1,64}")
+"""What a start link may carry. Anything else was typed, and is not kept."""
 
 
 def take_turn(inbound: Inbound, store: Store, deployment: Deployment, now: datetime) -> bool:
@@ -49,19 +51,14 @@ class _Taking:
     def run(self) -> None:
         inbound = self.inbound
         kept = conversations.current(self.db, inbound.channel, inbound.chat)
-        if inbound.kind == "blocked":
+        if inbound.kind in ("blocked", "unblocked"):
             if kept is not None:
-                conversations.note(self.db, kept.id, reachable=False)
+                conversations.note(self.db, kept.id, reachable=inbound.kind == "unblocked")
+            if inbound.kind == "blocked":
                 outbox.stop_lane(self.db, inbound.channel, inbound.chat)
             return
         if kept is None:
-            kept, first = self.begin(self._guess())
-            # A press or a reminder may come for a conversation that is gone: it gets a new one, kindly.
-            lead_in = [] if inbound.kind in ("start", "text") else [Tell("stale")]
-            self.write(kept, Turn(first.conversation, (*lead_in, *first.says)))
-            return
-        if inbound.kind == "unblocked":
-            conversations.note(self.db, kept.id, reachable=True)
+            self.welcome()
             return
         flow = self.deployment.library.flow(kept.conversation.flow)
         reply = self.reply(flow, kept)
@@ -72,10 +69,21 @@ class _Taking:
             fresh, first = self.begin(kept.conversation.locale)
             self.write(fresh, first)
 
+    def welcome(self) -> None:
+        """Somebody whom we do not know, or whose conversation is gone: it begins, and danger still comes first."""
+        kept, first = self.begin(self._guess())
+        flow = self.deployment.library.flow(first.conversation.flow)
+        words = self.deployment.languages.patient(first.conversation.locale)
+        lead_in: list[Say] = [Tell("stale")] if self.inbound.kind == "press" else []
+        events: list[Event] = []
+        if (sign := danger(flow, clean(self.inbound.text), words)) is not None:
+            lead_in, events = [Show("safety", sign)], [SafetyShown(sign)]
+        self.write(kept, Turn(first.conversation, (*lead_in, *first.says), tuple(events)))
+
     def begin(self, locale: str) -> tuple[Kept, Turn]:
         flow = self.deployment.library.newest(self.deployment.trial)
         first = start(flow, locale, self.now)
-        source = self.inbound.text[:LONGEST_LINK] if self.inbound.kind == "start" else ""
+        source = self.inbound.text if self.inbound.kind == "start" and LINK.fullmatch(self.inbound.text) else ""
         where = self.inbound.channel, self.inbound.chat
         return conversations.open_new(self.db, *where, first.conversation, source, self.now), first
 

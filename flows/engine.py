@@ -30,7 +30,7 @@ from flows.reply import (
     Ticked,
 )
 from flows.rules import steps_of
-from flows.screening import Finding, Verdict, find, weigh
+from flows.screening import Verdict, find, weigh
 from flows.turn import Ask, Event, Menu, ReadBack, Retry, Say, Show, Tell, Turn
 
 PATIENCE = 2
@@ -191,7 +191,7 @@ class _Turning:
         )
         said_now: list[Say] = [*first, *self._noted(step, here)]
         if step.kind == "phone":
-            said_now.append(Tell("noted", {"value": said or str(value)}))
+            said_now.append(Tell("noted", {"given": step.id, "said": said}))
         events: list[Event] = [says.Answered(step.id, answer)]
         left_out = self._left_out(step, here)
         if left_out:
@@ -233,13 +233,14 @@ class _Turning:
         """A wait is told at once, and does not stop the questions."""
         if self.flow.index[step.id] > self.flow.index[CHECK] or (here.step == CHECK and not here.end):
             return []
-        before = place(self.flow, self.before.answers).on_path
+        without = {key: answer for key, answer in here.on_path.items() if key != step.id}
         notes: list[Say] = []
         for criterion in self.flow.deciding[step.id]:
             now = find(criterion, here.on_path, self.today, self.flow.facts)
-            was = find(criterion, before, self.today, self.flow.facts)
-            if _waits(now) and not _waits(was):
-                assert now is not None
+            if now is None or now.status != "WAIT":
+                continue
+            was = find(criterion, without, self.today, self.flow.facts)
+            if was is None or was.status != "WAIT":
                 day = {"day": now.until.isoformat()} if now.until else {}
                 notes.append(Tell("wait_noted" if now.until else "wait_open_noted", day))
         return notes[:1]
@@ -484,7 +485,3 @@ def _picked(step: Step, value: Value) -> list[Option]:
 def _in_range(step: Step, number: Decimal) -> Decimal | None:
     low, high = step.low, step.high
     return number if (low is None or number >= low) and (high is None or number <= high) else None
-
-
-def _waits(finding: Finding | None) -> bool:
-    return finding is not None and finding.status == "WAIT"

@@ -104,6 +104,15 @@ def bmi(fact: Fact, answers: Answers, today: date) -> Interval | None:
     return Interval(index, index)
 
 
+def amount(fact: Fact, answers: Answers, today: date) -> Interval | None:
+    """The number or the measure of one answer, as it was given."""
+    answer = answers.get(fact.of[0])
+    value = answer.value if answer is not None else None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return Interval(Decimal(value), Decimal(value))
+
+
 def _span(answers: Answers, step: StepId) -> Span | None:
     answer = answers.get(step)
     return answer.value if answer is not None and isinstance(answer.value, Span) else None
@@ -113,4 +122,5 @@ FORMULAS: Mapping[str, Callable[[Fact, Answers, date], Interval | None]] = {
     "age_on": age_on,
     "days_until_birthday": days_until_birthday,
     "bmi": bmi,
+    "amount": amount,
 }

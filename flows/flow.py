@@ -268,6 +268,18 @@ class Flow:
         )
 
     @cached_property
+    def excluding(self) -> Mapping[StepId, tuple[Criterion, ...]]:
+        """For each step, the criteria by which an answer there can rule somebody out for good."""
+
+        def can(criterion: Criterion, step: StepId) -> bool:
+            tapped = any(at == step and status == "OUT" for (at, _), status in criterion.answers.items())
+            return tapped or any(decision.then == "OUT" for decision in criterion.decisions)
+
+        return MappingProxyType(
+            {step: tuple(c for c in deciding if can(c, step)) for step, deciding in self.deciding.items()}
+        )
+
+    @cached_property
     def safety_by_id(self) -> Mapping[str, Safety]:
         return MappingProxyType({sign.id: sign for sign in self.safety})
 

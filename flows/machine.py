@@ -101,7 +101,7 @@ def ways(flow: Flow, step: Step) -> list[tuple[str, Condition | None]]:
     """The ways out of a step in the order they are tried; the last one is unconditional."""
     found: list[tuple[str, Condition | None]] = []
     number = flow.index[step.id]
-    if flow.deciding[step.id] and number < flow.index.get(CHECK, 0):
+    if flow.excluding[step.id] and number < flow.index.get(CHECK, 0):
         found.append((CHECK, partial(_excluded, flow, step.id)))
     for route in step.routes:
         if route.when is None:

@@ -293,13 +293,16 @@ def _steps(table: _Table, trial: str) -> Iterator[Step]:
     if each is None:
         yield step
         return
-    of = StepId(each.text("of"))
-    for pick in each.texts("only"):
+    of, picks = StepId(each.text("of")), each.texts("only")
+    if not picks:
+        each.problem("only", "This names no pick.", "List the picks to ask about.")
+    for pick in picks:
+        picked = Is(of, (pick,))
         yield replace(
             step,
             id=StepId(f"{step.id}/{pick}"),
             family=step.id,
-            asked_if=Is(of, (pick,)),
+            asked_if=picked if step.asked_if is None else Every((picked, step.asked_if)),
             item=(of, pick),
         )
 

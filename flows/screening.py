@@ -100,7 +100,7 @@ def weigh(flow: Flow, on_path: Mapping[StepId, Answer], today: date) -> Verdict:
 
 def excluded(flow: Flow, step: StepId, known: Known) -> bool:
     """Whether the answers rule the person out for good by a criterion that ``step`` decides."""
-    for criterion in flow.deciding[step]:
+    for criterion in flow.excluding[step]:
         finding = find(criterion, known.answers, known.today, flow.facts)
         if finding is not None and finding.status == "OUT":
             return True

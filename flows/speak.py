@@ -268,6 +268,9 @@ class _Voice:
 
     def _tell(self, key: str, values: Mapping[str, str]) -> Speech:
         filled = {**self._values(), **{name: self._said(name, value) for name, value in values.items()}}
+        if key == "noted":
+            step = self.flow.step_by_id[StepId(values["given"])]
+            filled["value"] = values["said"] or self._value(step, self._given(step.id))
         if key == "reminder_set" and not values.get("day"):
             key = "reminder_open"
         return Speech(fill(self._line(key), filled), drop_keyboard=key == "noted")

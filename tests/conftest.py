@@ -52,3 +52,7 @@ def at(flow: Flow) -> Callable[..., Patient]:
         return walk_to(Patient(flow, locale), step, **{"language": locale, **other})
 
     return make
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the golden files")

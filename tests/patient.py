@@ -10,7 +10,7 @@ from bot.words import CatalogueWords, Languages
 from flows import advance, hear, place, speak, start
 from flows.conversation import Conversation
 from flows.flow import Flow
-from flows.reply import Garbled, Gave, Reply
+from flows.reply import Asked, Garbled, Gave, Reply
 from flows.screening import Verdict
 from flows.speak import Button, Speech
 from flows.tidy import fold
@@ -58,10 +58,24 @@ class Patient:
 
     def answers(self, value: object) -> Patient:
         """Gives a value to the open question as a button would."""
+        self.transcript.append(("P", self._label(value)))
         return self.replies(Gave(value, step=self.conversation.step))  # type: ignore[arg-type]
 
     def replies(self, reply: Reply) -> Patient:
+        if isinstance(reply, Asked):
+            self.transcript.append(("P", f"[{reply.what}{' ' + reply.about if reply.about else ''}]"))
+        elif isinstance(reply, Garbled):
+            self.transcript.append(("P", f"({reply.reason})"))
         return self._take(advance(self.flow, self.conversation, reply, self.now))
+
+    def _label(self, value: object) -> str:
+        step = self.flow.step_by_id[self.conversation.step] if self.conversation.step else None
+        option = step.option(str(value)) if step else None
+        if step is None or (option is None and not isinstance(value, tuple)):
+            return f"[{value if value is not None else self.words.text('say.button_not_sure', 'Not sure')}]"
+        names = value if isinstance(value, tuple) else (value,)
+        labels = [self.words.text(step.context, option.label) for option in step.options if option.id in names]
+        return " ".join(f"[{label}]" for label in labels or [self.words.text("say.button_none_of_these", "None of these")])
 
     def garbles(self) -> Patient:
         return self.replies(Garbled("unclear"))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bot import catalogues
-from bot.library import BadTrials, Library, load
+from bot.library import Library, load, survey
 from flows.author import coverage, draw, walk
 from flows.author.people import BadAnswers, screen_person
+from flows.engine import today_of
 from flows.flow import Flow
 
 PROBLEM, USAGE = 1, 2
@@ -24,20 +25,28 @@ def add_to(verbs: Any) -> None:
     _common(check, _check, trial=False)
     _common(verbs.add_parser("coverage", help="how each criterion is handled"), _coverage)
     walking = _common(verbs.add_parser("walk", help="every distinct path: outcomes, lengths, taps"), _walk)
-    walking.add_argument("--on", type=date.fromisoformat, help="the day of the walk (default: today)")
+    walking.add_argument("--on", type=_day, help="the day of the walk, like 2026-11-22 (default: today)")
     screen = _common(verbs.add_parser("screen", help="a file of answers to outcomes and reasons"), _screen)
     screen.add_argument("file", help="JSON: one person, or a list; - for standard input")
-    drawing = _common(verbs.add_parser("draw", help="the flow as a Mermaid diagram"), _draw)
+    drawing = _common(verbs.add_parser("draw", help="the flow as a Mermaid diagram"), _draw, json=False)
     drawing.add_argument("--part", help="one part only")
     _common(verbs.add_parser("steps", help="every step with its kind, options and criteria"), _steps)
 
 
-def _common(parser: Any, run: Any, *, trial: bool = True) -> Any:
+def _common(parser: Any, run: Any, *, trial: bool = True, json: bool = True) -> Any:
     if trial:
         parser.add_argument("--trial", default="nct06570291", help="default: nct06570291")
-    parser.add_argument("--json", action="store_true", help="for a machine")
+    if json:
+        parser.add_argument("--json", action="store_true", help="for a machine")
     parser.set_defaults(run=run)
     return parser
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day like 2026-11-22") from None
 
 
 def _flow(options: argparse.Namespace) -> Flow | None:
@@ -49,20 +58,20 @@ def _flow(options: argparse.Namespace) -> Flow | None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    problems = []
-    try:
-        library = load(options.folder) if options.folder else load()
-        if options.folder is None:
-            problems += catalogues.check(library.flows.values())
-    except BadTrials as error:
-        problems += error.problems
+    flows, problems = survey(options.folder) if options.folder else survey()
+    if options.folder is None and not any(problem.place == "file" for problem in problems):
+        problems += catalogues.check(flows.values())
     if options.json:
         print(json.dumps([_problem(p) for p in problems], ensure_ascii=False, indent=2))
     else:
         for problem in problems:
             print(problem)
-        print("Nothing is wrong." if not problems else f"{len(problems)} problems.")
+        print(_counted(len(problems)))
     return PROBLEM if problems else 0
+
+
+def _counted(problems: int) -> str:
+    return "Nothing is wrong." if not problems else f"{problems} problem{'s' * (problems > 1)}."
 
 
 def _problem(problem: Any) -> dict[str, str]:
@@ -85,7 +94,7 @@ def _walk(options: argparse.Namespace) -> int:
     flow = _flow(options)
     if flow is None:
         return USAGE
-    report = walk.walk(flow, options.on or datetime.now(UTC).date())
+    report = walk.walk(flow, options.on or today_of(flow, datetime.now(UTC)))
     print(json.dumps(report, ensure_ascii=False, indent=2) if options.json else walk.as_text(report))
     return PROBLEM if report["never_reached"] else 0
 
@@ -105,7 +114,8 @@ def _screen(options: argparse.Namespace) -> int:
         try:
             results.append(screen_person(flow, person))
         except BadAnswers as error:
-            results.append({"person": number, "problems": error.problems})
+            name = person.get("id") if isinstance(person, dict) else None
+            results.append({"id": name, "person": number, "problems": error.problems})
             bad = True
     print(json.dumps(results if isinstance(people, list) else results[0], ensure_ascii=False, indent=2))
     return PROBLEM if bad else 0

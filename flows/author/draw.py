@@ -1,44 +1,55 @@
-"""The flow as a Mermaid diagram, drawn by the same library that runs it."""
+"""The flow as a Mermaid diagram, from the very ways that the machine is made of."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from transitions.extensions import GraphMachine
-
 from flows.author.coverage import said
-from flows.flow import CHECK, Flow
+from flows.flow import CHECK, CONTACT, SEND_PERSON, Flow, Step
 from flows.machine import asked_if, ways
 
 
 def draw(flow: Flow, part: str | None = None) -> str:
     """Mermaid text. With ``part``, only the steps of that part and where they lead."""
     shown = [step for step in flow.steps if part in (None, step.part)]
-    states = dict.fromkeys(step.id for step in shown)
-    arrows = []
-    for step in shown:
-        for target, condition in ways(flow, step):
-            states.setdefault(target)  # type: ignore[arg-type]
-            arrows.append((step.id, target, _label(flow, target, condition is not None)))
-    model = SimpleNamespace()
-    machine = GraphMachine(
-        model=model,
-        states=list(states),
-        initial=shown[0].id,
-        auto_transitions=False,
-        graph_engine="mermaid",
-        title=f"{flow.trial.registry_id} {flow.trial.version}",
+    arrows = {(step.id, to): label for step in shown for to, label in _arrows(flow, step).items()}
+    states = dict.fromkeys([*(str(step.id) for step in shown), *(to for _, to in arrows)])
+    return "\n".join(
+        [
+            "---",
+            f"title: {flow.trial.registry_id} {flow.trial.version}",
+            "---",
+            "stateDiagram-v2",
+            *(f'    state "{_words(flow, state)}" as {_name(state)}' for state in states),
+            f"    [*] --> {_name(shown[0].id)}",
+            *(f"    {_name(at)} --> {_name(to)}{label and f': {label}'}" for (at, to), label in arrows.items()),
+            *(f"    {_name(state)} --> [*]" for state in states if state in flow.ends),
+        ]
     )
-    for source, target, label in arrows:
-        machine.add_transition(label, source, target)
-    return str(model.get_graph().draw(None))
 
 
-def _label(flow: Flow, target: str, conditional: bool) -> str:
-    if not conditional:
-        return "answered"
-    if target == CHECK:
-        return "ruled out"
-    step = flow.step_by_id.get(target)  # type: ignore[call-overload]
-    rule = asked_if(flow, step) if step else None
-    return said(rule).replace(":", "") if rule else "route"
+def _arrows(flow: Flow, step: Step) -> dict[str, str]:
+    """Where a step leads, and when."""
+    found: dict[str, str] = {}
+    for number, (to, condition) in enumerate(ways(flow, step)):
+        if condition is None:
+            label = "otherwise" if number else ""
+        elif to == CHECK and number == 0 and flow.excluding[step.id]:
+            label = "ruled out"
+        else:
+            rules = [route.when for route in step.routes if route.to == to and route.when]
+            rules = rules or [asked_if(flow, other) for other in flow.steps if other.id == to]
+            label = " or ".join(said(rule) for rule in rules if rule)
+        found[to] = f"{found[to]}, {label}" if to in found else label
+    contact = [other.id for other in flow.steps if other.part == CONTACT]
+    if contact and step.id == contact[-1]:
+        found[SEND_PERSON] = "a person was asked for"
+    return found
+
+
+def _words(flow: Flow, state: str) -> str:
+    step = next((step for step in flow.steps if step.id == state), None)
+    return f"{state}: {step.label}".replace('"', "'") if step else state
+
+
+def _name(state: str) -> str:
+    """Mermaid's own names are letters, digits and underscores, and none of its keywords."""
+    return f"s_{state.replace('/', '__')}"

@@ -37,6 +37,10 @@ OUTCOME_OF: dict[int, Outcome] = {
 }  # fmt: skip
 
 
+class TooManyPaths(Exception):
+    """There are more paths than a quick look can go."""
+
+
 def probe(flow: Flow, step: Step, text: str, today: date) -> Value:
     """What a probe of the file answers; ValueError when nobody would understand it."""
     heard = KINDS[step.kind].read(step, text, Ear(PlainWords(), flow.heard), today)
@@ -177,24 +181,27 @@ class Paths:
 
     # ------------------------------------------------------------------ reach
 
-    def reach(self) -> dict[StepId, dict[StepId, Answer]]:
-        """Every step up to the check page that can be reached, and answers that lead there."""
-        first = self.flow.steps[0].id
-        found: dict[StepId, dict[StepId, Answer]] = {}
-        open_: list[tuple[StepId, dict[StepId, Answer]]] = [(first, {})]
+    def reach(self, most: int = 100_000) -> Iterator[tuple[StepId, dict[StepId, Answer]]]:
+        """Every step up to the check page that can be reached, and answers that lead there.
+
+        Raises TooManyPaths for a flow that has more than ``most`` places to stand at.
+        """
+        open_: list[tuple[StepId, dict[StepId, Answer]]] = [(self.flow.steps[0].id, {})]
+        found: set[StepId] = set()
         seen: set[Any] = set()
         while open_:
             at, path = open_.pop()
             key = at, *self.sight(at, path)
             if key in seen:
                 continue
+            if len(seen) >= most:
+                raise TooManyPaths
             seen.add(key)
-            found.setdefault(at, path)
-            if at == CHECK:
-                continue
-            for value, _ in self.taken(at):
+            if at not in found:
+                found.add(at)
+                yield at, path
+            for value, _ in self.taken(at) if at != CHECK else ():
                 longer = {**path, at: Answer(value, self.today)}
                 to = self.next(at, longer)
                 if to in self.flow.index:
                     open_.append((to, longer))
-        return found

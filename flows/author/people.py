@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flows.answer import Answer, StepId
+from flows.answer import Answer, Span, StepId
 from flows.engine import screen
 from flows.flow import NOT_SURE, Flow, Step
 from flows.kinds import KINDS
@@ -57,9 +57,16 @@ def _answers(flow: Flow, given: Mapping[str, Any], today: date) -> dict[StepId, 
             problems.append(f"There is no step {name!r}.")
             continue
         try:
-            answers[step.id] = Answer(_value(flow, step, raw), today)
+            value = _value(flow, step, raw)
         except (ValueError, TypeError):
             problems.append(f"This is no answer to step {name!r}.")
+            continue
+        if isinstance(value, Span):
+            if value.first > today:
+                problems.append(f"The day of step {name!r} lies ahead of the person's date.")
+                continue
+            value = Span(value.first, min(value.last, today))  # as in the conversation, a span ends by today
+        answers[step.id] = Answer(value, today)
     if problems:
         raise BadAnswers(problems)
     return answers

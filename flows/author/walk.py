@@ -7,9 +7,10 @@ later question or criterion can look at are walked once and counted together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from flows.answer import Answer, StepId, Value
@@ -17,8 +18,6 @@ from flows.author.paths import DOUBT, FINE, OUT, OUTCOME_OF, PAUSE, Paths
 from flows.flow import CHECK, NOT_SURE, OUTCOMES, PERSON, Flow, Step
 from flows.machine import DONE, asked_if, place
 from flows.rules import OutcomeIs, Rule, inside, steps_of
-
-__all__ = ["as_text", "walk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def as_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class _Walk:
     flow: Flow
     paths: Paths
@@ -160,7 +159,7 @@ class _Walk:
             self._visit(step, value)
             self._on({**answers, step.id: Answer(value, self.paths.today)}, seen, only_contact=only_contact)
 
-    @property
+    @cached_property
     def _matters(self) -> set[StepId]:
         """The answers that a question after the check page asks for."""
         later = self.flow.steps[self.flow.index[CHECK] :]
@@ -178,7 +177,7 @@ class _Walk:
         possible = self._possible()
         for step in self.flow.steps:
             if step.id not in self.visited:
-                if not _only_after(asked_if(self.flow, step), set(OUTCOMES) - possible):
+                if not _only_after(asked_if(self.flow, step), {o for o in OUTCOMES if o not in possible}):
                     yield f"step {step.id}"
                 continue
             wanted = [option.id for option in step.options] + [NOT_SURE] * step.unsure
@@ -198,7 +197,7 @@ class _Walk:
         return {OUTCOME_OF[ranks.get(status, FINE)] for status in statuses}
 
 
-def _only_after(rule: Rule | None, outcomes: set[str]) -> bool:
+def _only_after(rule: Rule | None, outcomes: Collection[str]) -> bool:
     """Whether a rule waits for nothing but these outcomes."""
     parts = [part for part in inside(rule) if isinstance(part, OutcomeIs)] if rule else []
-    return bool(parts) and all(outcomes.issuperset(part.outcomes) for part in parts)
+    return bool(parts) and all(set(part.outcomes) <= set(outcomes) for part in parts)

@@ -29,21 +29,16 @@ def show(step: Step, value: Value, words: Words) -> str:
 
 def pick(step: Step, text: str, ear: Ear) -> Option | None:
     """The option that the words name without doubt, or None."""
-    number = whole_number(text)
-    if number is not None and 1 <= number <= len(step.options) and not _numbers(step):
-        return step.options[number - 1]
     said = fold(text)
     if not said:
         return None
     found = [option for option in step.options if said in _names(step, option, ear)]
     if not found and step.kind == "yes_no":
         found = [option for option in step.options if said in map(fold, ear.all(option.id))]
+    number = whole_number(text)
+    if not found and number is not None and 1 <= number <= len(step.options):
+        return step.options[number - 1]
     return found[0] if len(found) == 1 else None
-
-
-def _numbers(step: Step) -> bool:
-    """Labels that are numbers themselves (a grade) leave no room for numbering."""
-    return any(whole_number(option.label) is not None for option in step.options)
 
 
 def _names(step: Step, option: Option, ear: Ear) -> set[str]:

@@ -6,7 +6,6 @@ import json
 import re
 import sqlite3
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from babel.dates import format_skeleton
@@ -43,6 +42,10 @@ class Chat:
         found = self._step(step)
         return self.text(found.context, found.label)
 
+    def why(self, step: str) -> str:
+        found = self._step(step)
+        return self.text(found.context, found.why)
+
     def option(self, step: str, option: str) -> str:
         """The label of an answer: by the option's id, or a site's or a language's."""
         found = self._step(step)
@@ -59,6 +62,11 @@ class Chat:
         known = self.flow.site(site)
         assert known is not None
         return self.text(f"{self.flow.trial.slug}.site", known.name)
+
+    def shown(self, step: str, value: str) -> str:
+        """An answer as the check page and the send page show it."""
+        line = self.text("say.answer_line", self.flow.says["answer_line"])
+        return line.replace("{label}", self.label(step)).replace("{value}", value)
 
     def short_date(self, day: date) -> str:
         """A day without its year, the way people write it here: "14 Nov", "11月14日"."""
@@ -126,14 +134,24 @@ class Chat:
             self.person.presses(own or self.button("none_of_these"), screen)
         elif isinstance(value, tuple):
             for option in value:
-                self.person.presses(f"☐ {self.option(step, option)}", screen)
-                screen = self.person.sees(found_ticked := re.compile("."), all=False)
-                assert found_ticked
-            self.person.presses(self.button("done"), screen)
+                self.ticks(step, option)
+            self.taps("done")
         elif found.source or found.option(value):
             self.person.presses(self.option(step, value), screen)
         else:
             self.person.says(value)
+        return self
+
+    def ticks(self, step: str, option: str) -> Chat:
+        """Ticks one item of the list on the screen, and waits for its tick to show."""
+        label, chat = self.option(step, option), self.person.chat
+        self.person.presses(f"☐ {label}", self.asked(step))
+
+        def ticked() -> Message | None:
+            fresh = (m for m in reversed(chat.kept.values()) if m.changed > chat.acted)
+            return next((m for m in fresh if m.key(f"☑ {label}")), None)
+
+        chat.server.until(ticked, 10, lambda: f"{label!r} was not ticked; {chat.story()}")
         return self
 
     def walks_to(self, step: str, **other: Any) -> Chat:
@@ -190,19 +208,7 @@ class Records:
         return self.rows("SELECT * FROM lead WHERE chat = ?", str(person.id))
 
     def hold(self, words: str) -> list[str]:
-        """The database files in which the words can be read."""
-        found = []
-        for name in ("", "-wal", "-shm", "-journal"):
-            file = Path(f"{self.path}{name}")
-            if file.exists() and _spellings(words) & _found(file.read_bytes(), words):
-                found.append(file.name)
-        return found
-
-
-def _spellings(words: str) -> set[bytes]:
-    """As UTF-8, and as JSON writes it."""
-    return {words.encode(), json.dumps(words).strip('"').encode()}
-
-
-def _found(content: bytes, words: str) -> set[bytes]:
-    return {spelling for spelling in _spellings(words) if spelling in content}
+        """The database's files in which these words can be read, as they are or as JSON writes them."""
+        spellings = {words.encode(), json.dumps(words).strip('"').encode()}
+        files = sorted(self.bot.folder.glob(f"{self.path.name}*"))
+        return [f.name for f in files if any(spelling in f.read_bytes() for spelling in spellings)]
