@@ -75,8 +75,8 @@ def process(code: str) -> float:
 
 def main() -> None:
     flow = load().newest("nct06570291")
-    everything = {"half_year": ("operation", "shot", "infection", "study"), "shot_kind": "gel", "operation_date": None,
-                  "shot_date": None, "infection_end": None, "study_end": None}  # fmt: skip
+    dates = dict.fromkeys(("operation_date", "shot_date", "infection_end", "study_end"))
+    everything = {"half_year": ("operation", "shot", "infection", "study"), "shot_kind": "gel", **dates}
     one = floor()
     bare = process("pass")
     plain, long = turns(flow), turns(flow, **everything)

@@ -119,7 +119,6 @@ async def serve(settings: Settings) -> None:
             group.create_task(poller.run(stop))
             group.create_task(house.delivery.run(stop))
             group.create_task(house.sweep(stop))
-        await house.delivery.drain()
     finally:
         await channel.close()
         store.close()
@@ -166,9 +165,9 @@ async def chat(settings: Settings, language: str, lines: Any) -> None:
     house = Conversations(store, deployment(settings), {CONSOLE: console})
     try:
         await house.take(Inbound(CONSOLE, console.key(), ME, ME, "start", language=language))
-        await house.delivery.drain_all()
+        await house.delivery.drain()
         for line in lines:
             await house.take(console.hear(line))
-            await house.delivery.drain_all()
+            await house.delivery.drain()
     finally:
         store.close()

@@ -6,7 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
+
+from sqlalchemy.exc import OperationalError
 
 from bot.messages import Channel, Sent
 from bot.store import Store, conversations, leads, outbox
@@ -15,30 +18,55 @@ from bot.store.outbox import Due
 log = logging.getLogger(__name__)
 
 
+LAST_SENDS = 8.0
+"""Seconds that sends already under way get when the process stops."""
+
+
 class Delivery:
     """Sends what is due through the channels, lane by lane."""
 
     def __init__(self, store: Store, channels: Mapping[str, Channel], clock: Callable[[], datetime]) -> None:
         self.store, self.channels, self.clock = store, channels, clock
         self.wake = asyncio.Event()
+        self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop``: sends what is due; the wake-up is only a hurry, the second's look is the truth."""
+        """Until ``stop``: sends what is due. The wake-up is only a hurry; the look every second is the truth."""
         while not stop.is_set():
             self.wake.clear()
-            if not await self.drain():
-                await _first(self.wake.wait(), stop.wait(), timeout=1.0)
+            try:
+                await self._start_lanes()
+            except OperationalError as error:
+                log.error("the outbox cannot be read now: %s", type(error).__name__)
+            await _first(self.wake.wait(), stop.wait(), timeout=1.0)
+        if self._lanes:
+            await asyncio.wait(self._lanes.values(), timeout=LAST_SENDS)
 
-    async def drain(self) -> int:
-        """Sends the first message of every lane that is due, all lanes at once. Returns how many."""
-        due = [item for item in await asyncio.to_thread(self._ready) if item.channel in self.channels]
-        await asyncio.gather(*(self.send(item) for item in due))
+    async def drain(self) -> None:
+        """Until nothing is due any more."""
+        while await self._start_lanes() or self._lanes:
+            await asyncio.wait(self._lanes.values(), return_when=asyncio.FIRST_COMPLETED)
+
+    async def _start_lanes(self) -> int:
+        """One message at a time per lane; a slow lane holds up no other. Returns how many were started."""
+        due = await asyncio.to_thread(self._ready)
+        due = [d for d in due if d.channel in self.channels and (d.channel, d.chat) not in self._lanes]
+        for item in due:
+            task = asyncio.create_task(self._send_safely(item))
+            self._lanes[item.channel, item.chat] = task
+            task.add_done_callback(partial(self._lane_ended, (item.channel, item.chat)))
         return len(due)
 
-    async def drain_all(self) -> None:
-        """Until nothing is due any more."""
-        while await self.drain():
-            pass
+    def _lane_ended(self, lane: tuple[str, str], _task: asyncio.Task[None]) -> None:
+        del self._lanes[lane]
+        self.wake.set()
+
+    async def _send_safely(self, due: Due) -> None:
+        try:
+            await self.send(due)
+        except Exception as error:  # the row stays due, and its lane is tried again
+            log.error("a send failed and will be tried again: %s", type(error).__name__)
+            await asyncio.sleep(1.0)
 
     async def send(self, due: Due) -> None:
         """Intent, call, result: a crash between them sends again, and never loses."""

@@ -53,7 +53,7 @@ def survey(folder: Path = TRIALS) -> tuple[dict[str, Flow], list[Problem]]:
     problems: list[Problem] = []
     found: dict[str, Flow] = {}
     frame = folder / "_frame.toml"
-    for path in sorted(folder.glob("*/v*.toml")):
+    for path in files(folder):
         flow = read(path, frame, folder)
         if isinstance(flow, list):
             problems += flow
@@ -67,6 +67,11 @@ def survey(folder: Path = TRIALS) -> tuple[dict[str, Flow], list[Problem]]:
     if not found and not problems:
         problems.append(Problem(str(folder.name), "folder", "There is no trial here.", "Add <slug>/v1.toml."))
     return found, list(dict.fromkeys(problems))
+
+
+def files(folder: Path = TRIALS) -> list[Path]:
+    """Every version of every trial."""
+    return sorted(folder.glob("*/v*.toml"))
 
 
 def read(path: Path, frame: Path, folder: Path) -> Flow | list[Problem]:

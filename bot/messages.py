@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 Came = Literal["text", "press", "start", "contact", "media", "edited", "blocked", "unblocked", "elapsed"]
@@ -20,14 +20,14 @@ class Inbound:
     sender: str
     kind: Came
     text: str = ""
-    """What was typed, or the payload of a start link, or what a reminder is about."""
+    """What was typed (under a picture, or edited in, too), or the payload of a start link, or what a reminder
+    is about."""
     press: str = ""
     """The data of the button that was pressed."""
     callback: str = ""
     """What the channel wants answered at once, so that the button stops waiting."""
     message: str = ""
     """The provider's id of the message that the press or the edit is on."""
-    name: str = ""
     language: str = ""
     """The language tag of the person's app: a first guess."""
     verified: bool = False
@@ -52,6 +52,8 @@ class Envelope:
     """The provider's id of the message this one takes the place of."""
     numbered: int = 0
     """How many of the buttons the text already lists with their numbers."""
+    deletes: tuple[str, ...] = ()
+    """Messages of this chat that go, by the provider's ids, where the channel can."""
     commands: tuple[tuple[str, str], ...] = ()
     """The chat's command menu from now on: name and words."""
 
@@ -65,6 +67,7 @@ class Envelope:
             "protect": self.protect,
             "edits": self.edits,
             "numbered": self.numbered,
+            "deletes": list(self.deletes),
             "commands": [list(command) for command in self.commands],
         }
 
@@ -72,7 +75,7 @@ class Envelope:
     def from_json(cls, data: dict[str, Any]) -> Envelope:
         rows = tuple(tuple((label, value) for label, value in row) for row in data["rows"])
         commands = tuple((name, text) for name, text in data["commands"])
-        return cls(**{**data, "rows": rows, "commands": commands})
+        return cls(**{**data, "rows": rows, "commands": commands, "deletes": tuple(data["deletes"])})
 
 
 Fate = Literal["sent", "later", "unsure", "refused", "gone", "moved"]
@@ -117,6 +120,15 @@ def chunks(text: str, room: int = ROOM) -> list[str]:
         parts.append(text[:at].rstrip())
         text = text[at:].lstrip()
     return [*parts, text]
+
+
+def parts(envelope: Envelope) -> list[Envelope]:
+    """An envelope as messages that are short enough: the last has the buttons, and long ones replace none."""
+    *first, last = chunks(envelope.text)
+    if not first:
+        return [envelope]
+    whole = replace(envelope, edits="")
+    return [*(replace(whole, text=text, rows=()) for text in first), replace(whole, text=last)]
 
 
 def _units(text: str) -> int:

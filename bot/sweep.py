@@ -15,6 +15,7 @@ from flows.engine import today_of
 log = logging.getLogger(__name__)
 
 DAYTIME = range(9, 20)
+RECEIPTS = timedelta(days=7)
 
 
 def sweep(store: Store, deployment: Deployment, now: datetime) -> int:
@@ -38,8 +39,9 @@ def sweep(store: Store, deployment: Deployment, now: datetime) -> int:
                 conversations.note(db, kept.id, remind_on=None)
     with store.begin() as db:
         for channel, chat in conversations.forgotten(db, now - timedelta(days=deployment.keep_days)):
-            conversations.erase(db, channel, chat)
+            conversations.erase(db, channel, chat, wishes=False)
             log.info("answers erased after %s days without a lead", deployment.keep_days)
+        conversations.forget_receipts(db, now - RECEIPTS)
     return sent
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,7 @@ from bot.store.conversations import Kept
 from flows import Reply, Turn, advance, hear, speak, start
 from flows.engine import today_of
 from flows.flow import Flow
+from flows.hear import danger
 from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
 from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
@@ -26,6 +27,8 @@ from flows.words import Ear, Words
 
 LINK = re.compile("[A-Za-z0-9_-]{1,64}")
 """What a start link may carry. Anything else was typed, and is not kept."""
+DELETABLE = timedelta(hours=47)
+"""How far back a messenger lets a bot take messages away, with an hour to spare."""
 
 
 def take_turn(inbound: Inbound, store: Store, deployment: Deployment, now: datetime) -> bool:
@@ -104,10 +107,9 @@ class _Taking:
                 return found or Garbled("stale")
             case "contact":
                 return self._contact(flow, kept, words)
-            case "media":
-                return Garbled("media")
-            case "edited":
-                return Garbled("edited")
+            case "media" | "edited" as kind:
+                sign = danger(flow, clean(inbound.text), words)
+                return Garbled(kind) if sign is None else Signalled(sign)
             case "elapsed":
                 return Elapsed("reminder")
         return hear(flow, conversation, clean(inbound.text), words, self.now)
@@ -141,6 +143,7 @@ class _Taking:
         flow = self.deployment.library.flow(turn.conversation.flow)
         happening = Happening(self.deployment, flow, kept, turn.conversation, self.now)
         extra = {"days": str(self.deployment.keep_days)}
+        deletes = self._said_here(turn)
         before, gone = kept.conversation.locale, False
         for event in turn.events:
             extra.update(handle(self.db, happening, event))
@@ -150,15 +153,29 @@ class _Taking:
         words = self.deployment.languages.patient(turn.conversation.locale)
         menu = commands(flow, words) if turn.conversation.locale != before else ()
         for speech in speak(flow, turn.conversation, turn.says, words, extra):
-            self.send(flow, kept, speech, menu, keep=not gone)
-            menu = ()
+            self.send(flow, kept, speech, menu, deletes, keep=not gone)
+            menu, deletes = (), ()
+
+    def _said_here(self, turn: Turn) -> tuple[str, ...]:
+        """After a deletion the messages go too, as far back as Telegram allows."""
+        if not any(isinstance(event, Deleted) for event in turn.events):
+            return ()
+        since = self.now - DELETABLE
+        return tuple(conversations.messages_of(self.db, self.inbound.channel, self.inbound.chat, since))
 
     def send(
-        self, flow: Flow, kept: Kept, speech: Speech, menu: tuple[tuple[str, str], ...], *, keep: bool
+        self,
+        flow: Flow,
+        kept: Kept,
+        speech: Speech,
+        menu: tuple[tuple[str, str], ...],
+        deletes: tuple[str, ...],
+        *,
+        keep: bool,
     ) -> None:
         *first, last = chunks(speech.text)
         envelopes = [Envelope(text) for text in first]
-        envelopes.append(replace(self.envelope(flow, kept, speech), text=last, commands=menu))
+        envelopes.append(replace(self.envelope(flow, kept, speech), text=last, commands=menu, deletes=deletes))
         for envelope in envelopes:
             self.sent += 1
             outbox.put(

@@ -46,6 +46,8 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
         return wish
     if len(text) > LONG:
         return Garbled("long")
+    if text.startswith("/"):
+        return Garbled("unclear")  # a command that we do not have is nobody's name or town
     if conversation.life != "open" or conversation.step is None:
         return Garbled("unclear")
     step = with_options(flow, flow.step_by_id[conversation.step], conversation.answers, words.languages)

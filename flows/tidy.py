@@ -11,10 +11,13 @@ LONGEST = 300
 
 
 def fold(text: str) -> str:
-    """Case, width, accents, outer punctuation and repeated spaces removed: ``"  SÍ! "`` becomes ``"si"``."""
+    """Case, width, accents, outer punctuation and repeated spaces removed: ``"  SÍ! "`` becomes ``"si"``.
+
+    What is nothing but punctuation stays: ``"?"`` says something that ``""`` does not.
+    """
     plain = unicodedata.normalize("NFKD", text[:LONGEST]).casefold()
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return " ".join(_EDGES.sub("", plain).split())
+    return " ".join((_EDGES.sub("", plain) or plain).split())
 
 
 def digits(text: str) -> str:

@@ -75,7 +75,9 @@ class Patient:
             return f"[{value if value is not None else self.words.text('say.button_not_sure', 'Not sure')}]"
         names = value if isinstance(value, tuple) else (value,)
         labels = [self.words.text(step.context, option.label) for option in step.options if option.id in names]
-        return " ".join(f"[{label}]" for label in labels or [self.words.text("say.button_none_of_these", "None of these")])
+        return " ".join(
+            f"[{label}]" for label in labels or [self.words.text("say.button_none_of_these", "None of these")]
+        )
 
     def garbles(self) -> Patient:
         return self.replies(Garbled("unclear"))

@@ -110,6 +110,8 @@ class Telegram:
         )
         if envelope.rows and last and not envelope.protect:
             await self._freeze(chat, int(last))
+        if envelope.deletes:
+            await self._delete(chat, envelope.deletes)
         if envelope.commands:
             await self._menu(chat, envelope.commands)
         return Sent("sent", str(message.message_id))
@@ -139,6 +141,12 @@ class Telegram:
         await bot.set_my_commands(listed, language_code=code)
         if code is None:
             await bot.set_chat_menu_button(menu_button=MenuButtonCommands())
+
+    async def _delete(self, chat: int, messages: Sequence[str]) -> None:
+        """Takes back what Telegram lets a bot take back: messages of the last 48 hours. Best effort."""
+        for at in range(0, len(messages), BATCH):
+            with contextlib.suppress(TelegramError):
+                await self._bot.delete_messages(chat, [int(number) for number in messages[at : at + BATCH]])
 
     async def _menu(self, chat: int, commands: Sequence[tuple[str, str]]) -> None:
         """The command menu in the language the person chose, which may not be the phone's. Cosmetic."""
@@ -197,7 +205,7 @@ def parse(update: Mapping[str, Any]) -> Inbound | None:
     if "edited_message" in update:
         message = update["edited_message"]
         key = f"e:{message['chat']['id']}:{message['message_id']}:{message.get('edit_date', 0)}"
-        return _inbound(message, key, "edited")
+        return _inbound(message, key, "edited", _words(message))
     if "my_chat_member" in update:
         return _membership(update["my_chat_member"])
     return _message(update["message"]) if "message" in update else None
@@ -224,7 +232,12 @@ def _message(message: Mapping[str, Any]) -> Inbound | None:
     )
     if any(name in message for name in silent):
         return None
-    return _inbound(message, key, "media")
+    return _inbound(message, key, "media", _words(message))
+
+
+def _words(message: Mapping[str, Any]) -> str:
+    """What stands under a picture, or what a message was edited to: not an answer, but it may tell of danger."""
+    return str(message.get("text") or message.get("caption") or "")
 
 
 def _inbound(message: Mapping[str, Any], key: str, kind: Any, text: str = "", *, verified: bool = False) -> Inbound:
@@ -237,7 +250,6 @@ def _inbound(message: Mapping[str, Any], key: str, kind: Any, text: str = "", *,
         kind=kind,
         text=text,
         message=str(message["message_id"]),
-        name=str(sender.get("first_name", "")),
         language=str(sender.get("language_code", "")),
         verified=verified,
         group=message["chat"]["type"] != "private",
@@ -257,7 +269,6 @@ def _press(query: Mapping[str, Any]) -> Inbound | None:
         press=str(query.get("data", "")),
         callback=str(query["id"]),
         message=str(message["message_id"]),
-        name=str(query["from"].get("first_name", "")),
         language=str(query["from"].get("language_code", "")),
         group=message["chat"]["type"] != "private",
     )

@@ -12,7 +12,7 @@ from bot.deployment import Deployment
 from bot.desk import lead as life
 from bot.desk.cards import STATUS, TAG, Cards
 from bot.handlers.happening import cards_for
-from bot.messages import Envelope, Inbound
+from bot.messages import Envelope, Inbound, parts
 from bot.store import Store, conversations, leads, outbox
 from bot.store.leads import Lead, reference
 from flows.speak import speak
@@ -197,9 +197,10 @@ class _Work:
         self._put(self.inbound.chat, edited)
 
     def _put(self, chat: str, envelope: Envelope) -> None:
-        self.sent += 1
-        key = f"staff:{self.inbound.external_id}:{self.sent}"
-        outbox.put(self.db, self.deployment.staff_channel, chat, envelope, key, self.now)
+        for part in parts(envelope):
+            self.sent += 1
+            key = f"staff:{self.inbound.external_id}:{self.sent}"
+            outbox.put(self.db, self.deployment.staff_channel, chat, part, key, self.now)
 
     def _fresh(self, lead: Lead) -> Lead:
         fresh = leads.get(self.db, lead["id"])

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from bot.desk import promise
 from bot.handlers.happening import Happening
-from bot.messages import Envelope
+from bot.messages import Envelope, parts
 from bot.store import leads, outbox
 from flows.answer import StepId, value_to_json
 from flows.conversation import Conversation
@@ -134,5 +134,6 @@ def tell_changed(db: Connection, happening: Happening, lead_id: int) -> None:
     leads.record(db, lead_id, "changed", happening.now)
     outbox.put(db, happening.deployment.staff_channel, chat, Envelope(line), key, happening.now)
     if owner is not None:
-        sheet = cards.call_sheet(lead, chat)
-        outbox.put(db, happening.deployment.staff_channel, chat, sheet, key + ":sheet", happening.now)
+        for number, sheet in enumerate(parts(cards.call_sheet(lead, chat))):
+            part = f"{key}:sheet:{number}"
+            outbox.put(db, happening.deployment.staff_channel, chat, sheet, part, happening.now)

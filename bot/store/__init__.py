@@ -21,6 +21,10 @@ PRAGMAS = {
 }
 
 
+ERASED = "erased"
+"""Set on a connection's ``info`` by a transaction that removes what a person told us."""
+
+
 class Store:
     """An open database at the newest schema."""
 
@@ -33,6 +37,17 @@ class Store:
         """One transaction, from BEGIN IMMEDIATE to COMMIT; any error rolls all of it back."""
         with self.engine.begin() as connection:
             yield connection
+            erased = connection.info.pop(ERASED, False)
+        if erased:
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        """Moves the write-ahead log into the file and cuts it off: it still held what was erased."""
+        raw = self.engine.raw_connection()
+        try:
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            raw.close()
 
     def migrate(self) -> None:
         config = Config()

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.messages import Inbound
+from bot.store import ERASED
 from bot.store.tables import (
     AnswerRow,
     ConversationRow,
@@ -160,16 +161,21 @@ def add_message(
     )
 
 
-def erase(db: Connection, channel: str, chat: str) -> None:
-    """Removes everything this chat told us: conversations, answers, transcript, messages not yet sent."""
+def erase(db: Connection, channel: str, chat: str, *, wishes: bool = True) -> None:
+    """Removes everything this chat told us: conversations, answers, transcript, messages not yet sent.
+
+    ``wishes`` also takes the wish to hear of other trials, which has a life of its own.
+    """
     mine = (_conversation.c.channel == channel, _conversation.c.chat == chat)
     db.execute(delete(_outbox).where(_outbox.c.channel == channel, _outbox.c.chat == chat))
-    db.execute(delete(_interest).where(_interest.c.channel == channel, _interest.c.chat == chat))
+    if wishes:
+        db.execute(delete(_interest).where(_interest.c.channel == channel, _interest.c.chat == chat))
     ids = select(_conversation.c.id).where(*mine)
     for table in (_answer, _message):
         db.execute(delete(table).where(table.c.conversation_id.in_(ids)))
     db.execute(update(_lead).where(_lead.c.conversation_id.in_(ids)).values(conversation_id=None))
     db.execute(delete(_conversation).where(*mine))
+    db.info[ERASED] = True
 
 
 def reminders_due(db: Connection, today: date) -> list[Kept]:
@@ -179,15 +185,38 @@ def reminders_due(db: Connection, today: date) -> list[Kept]:
 
 def forgotten(db: Connection, before: datetime) -> list[tuple[str, str]]:
     """Chats whose last word is older than ``before``, that raised no lead and wait for no reminder."""
-    leads = select(_lead.c.conversation_id).where(_lead.c.conversation_id.is_not(None))
+    has_lead = exists().where(
+        _lead.c.channel == _conversation.c.channel,
+        _lead.c.chat == _conversation.c.chat,
+        _lead.c.status != "withdrawn",
+    )
     where = (
         _conversation.c.updated_at < before,
         _conversation.c.remind_on.is_(None),
-        _conversation.c.id.not_in(leads),
+        ~has_lead,
         _conversation.c.current,
     )
     rows = db.execute(select(_conversation.c.channel, _conversation.c.chat).where(*where))
     return [(channel, chat) for channel, chat in rows]
+
+
+def messages_of(db: Connection, channel: str, chat: str, since: datetime) -> list[str]:
+    """The provider's ids of what was said in this chat, by both sides, so that it can be taken back."""
+    sent = select(_outbox.c.provider_id).where(
+        _outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.sent_at >= since
+    )
+    prefix = f"m:{chat}:"
+    received = select(_receipt.c.external_id).where(
+        _receipt.c.channel == channel, _receipt.c.external_id.startswith(prefix), _receipt.c.at >= since
+    )
+    ids = [row[0] for row in db.execute(sent)]
+    ids += [row[0].removeprefix(prefix) for row in db.execute(received)]
+    return sorted({number for number in ids if number.isdigit()}, key=int)
+
+
+def forget_receipts(db: Connection, before: datetime) -> None:
+    """Telegram sends nothing again after a day."""
+    db.execute(delete(_receipt).where(_receipt.c.at < before))
 
 
 def add_interest(db: Connection, channel: str, chat: str, locale: str, now: datetime) -> None:

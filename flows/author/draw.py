@@ -5,6 +5,7 @@ from __future__ import annotations
 from flows.author.coverage import said
 from flows.flow import CHECK, CONTACT, SEND_PERSON, Flow, Step
 from flows.machine import asked_if, ways
+from flows.rules import Rule
 
 
 def draw(flow: Flow, part: str | None = None) -> str:
@@ -35,7 +36,7 @@ def _arrows(flow: Flow, step: Step) -> dict[str, str]:
         elif to == CHECK and number == 0 and flow.excluding[step.id]:
             label = "ruled out"
         else:
-            rules = [route.when for route in step.routes if route.to == to and route.when]
+            rules: list[Rule | None] = [route.when for route in step.routes if route.to == to]
             rules = rules or [asked_if(flow, other) for other in flow.steps if other.id == to]
             label = " or ".join(said(rule) for rule in rules if rule)
         found[to] = f"{found[to]}, {label}" if to in found else label

@@ -62,9 +62,9 @@ def as_text(report: dict[str, Any]) -> str:
     for outcome, paths in report["paths"].items():
         shortest, longest = report["shortest"][outcome], report["longest"][outcome]
         lines.append(f"  {outcome:<15} {paths:>31,} paths, {shortest} to {longest} answers")
-    lines.append("A fully eligible person, from consent to the last question:")
+    lines.append("A fully eligible person, from consent to the last question, by the first typed answer:")
     for probe, budget in report["fully_eligible"].items():
-        lines.append(f"  born {probe}: {budget['steps']} steps, {budget['taps']} taps, {budget['typed']} typed")
+        lines.append(f"  {probe}: {budget['steps']} steps, {budget['taps']} taps, {budget['typed']} typed")
     lines += [f"Never reached: {missing}" for missing in report["never_reached"]]
     return "\n".join(lines)
 
@@ -108,22 +108,22 @@ class _Walk:
     def budgets(self) -> dict[str, dict[str, int]]:
         """The shortest way to a possible match for each way to answer the first typed question.
 
-        Before it every question gets its first answer. The language is a side button, and does not count.
+        Before it every question gets its first answer.
         """
         flow, paths = self.flow, self.paths
         at, path, worst = flow.steps[0].id, dict[StepId, Answer](), FINE
         while at in flow.index and at != CHECK and not flow.step_by_id[at].probes:
             at, path, worst = self._on_with(at, path, worst, paths.taken(at)[0][0])
         if at == CHECK or at not in flow.index:
-            return {}
+            whole = self.roads(flow.steps[0].id, {}, FINE).get("possible_match")
+            return {"anybody": _budget(*whole.shortest)} if whole else {}
         found: dict[str, dict[str, int]] = {}
         values = [value for value, typed in paths.taken(at) if typed]
         for probe, value in zip(flow.step_by_id[at].probes, values, strict=True):
             road = self.roads(*self._on_with(at, path, worst, value)).get("possible_match")
             if road is not None:
                 steps, words = road.shortest
-                total = steps + len(path)
-                found[probe] = {"steps": total, "taps": total - words - 1, "typed": words + 1}
+                found[probe] = _budget(steps + len(path) + 1, words + 1)
         return found
 
     def _on_with(
@@ -195,6 +195,11 @@ class _Walk:
             statuses |= {"REVIEW"} if any(self.flow.step_by_id[step].unsure for step in criterion.steps) else set()
         ranks = {"OUT": OUT, "WAIT": PAUSE, "REVIEW": DOUBT}
         return {OUTCOME_OF[ranks.get(status, FINE)] for status in statuses}
+
+
+def _budget(steps: int, typed: int) -> dict[str, int]:
+    """The language is a side button, and does not count."""
+    return {"steps": steps - 1, "taps": steps - 1 - typed, "typed": typed}
 
 
 def _only_after(rule: Rule | None, outcomes: Collection[str]) -> bool:

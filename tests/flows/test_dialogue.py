@@ -78,7 +78,9 @@ def test_a_birth_year_at_the_edge_asks_for_month_then_day(at: At) -> None:
 
 
 def test_an_inferred_year_is_read_back(at: At) -> None:
-    patient = at("half_year").says("2").presses("Gel or lubricant").says("14 nov").sees("14 November 2026", "right?")
+    patient = (
+        at("half_year").says("2").presses("Gel or lubricant").says("14 nov").sees("14 November 2026", "right?")
+    )
     patient.presses("No, change it").is_at("shot_date").says("15 nov").says("yes")
     patient.sees("Monday, 15 February 2027").is_at("two_months")
 
@@ -217,7 +219,9 @@ def test_stopping_at_the_private_card_can_be_taken_back(at: At) -> None:
 
 
 def test_an_old_button_asks_before_it_changes_anything(at: At) -> None:
-    patient = at("mri").replies(Gave("right", step="knee")).sees("Left knee", "change it to: Right knee").is_at("mri")  # type: ignore[arg-type]
+    patient = (
+        at("mri").replies(Gave("right", step="knee")).sees("Left knee", "change it to: Right knee").is_at("mri")
+    )  # type: ignore[arg-type]
     patient.presses("No").is_at("mri")
     assert patient.conversation.answers["knee"].value == "left"  # type: ignore[index]
     patient.replies(Gave("right", step="knee")).presses("Yes").is_at("mri")  # type: ignore[arg-type]
@@ -289,21 +293,25 @@ def test_private_words_are_not_kept(at: At, text: str) -> None:
     assert patient.conversation == before
 
 
-@pytest.mark.parametrize("faq", ["What is a trial?", "Why take part?", "How long is it?", "Do I get paid?", "How safe is it?"])
+@pytest.mark.parametrize(
+    "faq", ["What is a trial?", "Why take part?", "How long is it?", "Do I get paid?", "How safe is it?"]
+)
 def test_the_five_questions_are_answered_in_any_state(at: At, faq: str) -> None:
     at("mri").says("faq").presses(faq).presses("Go on").is_at("mri")
 
 
 def test_a_helper_is_asked_about_the_other_person(at: At) -> None:
     patient = at("mri", consent="helper").sees("For the person you help:")
-    walk_to(patient, CHECK).presses("All correct, go on").presses("Yes, contact me").sees_not("For the person you help:")
+    walk_to(patient, CHECK).presses("All correct, go on").presses("Yes, contact me").sees_not(
+        "For the person you help:"
+    )
 
 
 def test_sites_are_offered_nearest_first(at: At) -> None:
     patient = at(CHECK).presses("All correct, go on").presses("Yes, contact me").says("青岛")
     assert [button.label for button in patient.buttons][:3] == ["Qingdao", "Wuxi", "None of these"]
     patient = at(CHECK).presses("All correct, go on").presses("Yes, contact me").says("214000")
-    assert [button.label for button in patient.buttons][0] == "Wuxi"
+    assert patient.buttons[0].label == "Wuxi"
 
 
 def test_changing_an_answer_after_the_send_raises_the_lead_again(at: At) -> None:

@@ -223,9 +223,7 @@ PERMANENT: tuple[dict[str, Value], ...] = (
 
 @given(answer_sets(), st.sampled_from(PERMANENT))
 @settings(RELAXED, max_examples=200)
-def test_a_permanent_exclusion_always_rules_out(
-    answers: dict[StepId, Answer], reason: dict[str, Value]
-) -> None:
+def test_a_permanent_exclusion_always_rules_out(answers: dict[StepId, Answer], reason: dict[str, Value]) -> None:
     added = {StepId(step): Answer(value, TODAY) for step, value in reason.items()}
     answers = {**answers, **added, StepId("private"): Answer("fine", TODAY)}
     assert place(FLOW, answers).step == CHECK
@@ -248,7 +246,6 @@ def test_the_wait_never_ends_before_any_single_wait(answers: dict[StepId, Answer
 @settings(RELAXED, max_examples=100)
 def test_the_number_of_questions_left_never_rises(data: st.DataObject) -> None:
     """Over any way forward, follow-ups included."""
-    from flows.speak import speak as spoken
 
     answers = data.draw(answer_sets())
     turn, left = start(FLOW, "en", NOW), 10**6

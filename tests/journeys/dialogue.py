@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -90,19 +91,23 @@ class Chat:
     def asked(self, *steps: str) -> Message:
         """Waits for a new question, one of ``steps`` if they are given, with its buttons."""
         wanted = [self._step(step) for step in steps] or [*self.flow.steps]
-        chat = self.person.chat
-
-        def question() -> Message | None:
-            fresh = [m for m in reversed(chat.kept.values()) if m.from_bot and m.changed > chat.acted]
-            return next((m for m in fresh if m.rows and self._among(m, wanted)), None)
-
-        return chat.server.until(question, 10, lambda: f"not asked {steps or 'anything'}; {chat.story()}")
+        return self._new(lambda m: bool(m.rows) and self._among(m, wanted) is not None, steps or "a question")
 
     def open_step(self) -> str:
         """Waits for a new question and names it."""
         found = self._among(self.asked(), [*self.flow.steps])
         assert found is not None
         return found.id
+
+    def news(self) -> list[Message]:
+        """What the bot has sent or edited since the person last acted, in the order of the chat."""
+        chat = self.person.chat
+        return [message for message in chat.messages if message.from_bot and message.changed > chat.acted]
+
+    def _new(self, wanted: Callable[[Message], bool], name: object) -> Message:
+        """Waits for such a message among the news, the newest first."""
+        return self.person.server.until(
+            lambda: next((m for m in reversed(self.news()) if wanted(m)), None), 10, lambda: f"{name} did not come; {self.person.chat.story()}")
 
     def _among(self, message: Message, steps: list[Step]) -> Step | None:
         asks = (s for s in steps if message.says(pattern(self.text(s.context, s.text))))
@@ -119,8 +124,9 @@ class Chat:
         return self
 
     def taps(self, wish: str) -> Chat:
-        """Taps a button that is a wish, not an answer, on the newest message that has it."""
-        self.person.presses(self.button(wish))
+        """Taps a button that is a wish, not an answer, on a new message that has it."""
+        label = self.button(wish)
+        self.person.presses(label, self._new(lambda m: m.key(label) is not None, label))
         return self
 
     def answers(self, step: str, value: Any) -> Chat:
@@ -144,14 +150,9 @@ class Chat:
 
     def ticks(self, step: str, option: str) -> Chat:
         """Ticks one item of the list on the screen, and waits for its tick to show."""
-        label, chat = self.option(step, option), self.person.chat
+        label = self.option(step, option)
         self.person.presses(f"☐ {label}", self.asked(step))
-
-        def ticked() -> Message | None:
-            fresh = (m for m in reversed(chat.kept.values()) if m.changed > chat.acted)
-            return next((m for m in fresh if m.key(f"☑ {label}")), None)
-
-        chat.server.until(ticked, 10, lambda: f"{label!r} was not ticked; {chat.story()}")
+        self._new(lambda m: m.key(f"☑ {label}") is not None, f"☑ {label}")
         return self
 
     def walks_to(self, step: str, **other: Any) -> Chat:
