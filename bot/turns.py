@@ -20,6 +20,7 @@ from flows.flow import Flow
 from flows.hear import danger
 from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
+from flows.offers import with_options
 from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
 from flows.speak import Speech
 from flows.turn import Deleted, Ended, Event, SafetyShown, Say, Show, Tell
@@ -226,8 +227,8 @@ def _pressed(taking: _Taking, flow: Flow, kept: Kept, reply: Reply) -> str:
     """A press in words, for the transcript."""
     if not isinstance(reply, Gave) or reply.step is None:
         return ""
-    step = flow.step_by_id[reply.step]
     words = taking.deployment.languages.patient(kept.conversation.locale)
+    step = with_options(flow, flow.step_by_id[reply.step], kept.conversation.answers, words.languages)
     if isinstance(reply.value, str) and (option := step.option(reply.value)) is not None:
         return words.text(step.context, option.label)
     if reply.value is None:

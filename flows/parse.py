@@ -167,6 +167,10 @@ class _Table:
     def __contains__(self, key: str) -> bool:
         return key in self._data
 
+    def skip(self) -> None:
+        """One problem is enough: nothing more is asked about the keys in it."""
+        self._asked.update(dict.fromkeys(self._data))
+
     def unknown(self) -> None:
         for key in self._data:
             if key not in self._asked:
@@ -384,6 +388,7 @@ def _rule(table: _Table) -> Rule:
     }
     shapes = [key for key in makers if key in table]
     if len(shapes) != 1:
+        table.skip()
         table.problem("", "This is not a rule.", f"Use exactly one of: {', '.join(makers)}.")
         return OutcomeIs(())
     return makers[shapes[0]]()

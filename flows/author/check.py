@@ -87,7 +87,7 @@ def _trial(flow: Flow) -> Found:
 
 
 def _parts(flow: Flow) -> Found:
-    frame = {step.part for step in flow.steps if step.trial == FRAME}
+    frame = _parts_of_the_frame(flow)
     order = {part.id: number for number, part in enumerate(flow.parts)}
     last = 0
     for step in flow.steps:
@@ -102,6 +102,10 @@ def _parts(flow: Flow) -> Found:
     for part in flow.parts:
         if not any(step.part == part.id for step in flow.steps) and part.id != CONTACT:
             yield f"part.{part.id}", "No step is in this part.", "Remove it, or put a step in it."
+
+
+def _parts_of_the_frame(flow: Flow) -> set[str]:
+    return {step.part for step in flow.steps if step.trial == FRAME}
 
 
 def _ids(flow: Flow) -> Found:
@@ -142,15 +146,18 @@ def _steps(flow: Flow) -> Found:
             yield f"{place}.unit", "A measure needs a unit and limits.", "Set unit (cm or kg), low and high."
         if step.low is not None and step.high is not None and step.low >= step.high:
             yield f"{place}.low", "The limits leave nothing between them.", "Make low smaller than high."
-        if step.item is not None:
-            of = flow.step_by_id.get(step.item[0])
-            if of is None or of.option(step.item[1]) is None:
-                yield f"{place}.each", f"There is no pick {'.'.join(step.item)}.", "Name a step and its options."
+        if step.item is not None and not _is_there(flow, *step.item):
+            yield f"{place}.each", f"There is no pick {'.'.join(step.item)}.", "Name a step and its options."
         decides = any(criterion.listed for criterion in flow.deciding[step.id])
         if decides and not step.unsure and step.trial != FRAME:
             yield f"{place}.unsure", 'A question about facts needs "not sure".', "Remove: unsure = false."
         yield from _options(flow, step, place)
         yield from _probes(flow, step, place)
+
+
+def _is_there(flow: Flow, step_id: StepId, option: str) -> bool:
+    step = flow.step_by_id.get(step_id)
+    return step is not None and step.option(option) is not None
 
 
 def _options(flow: Flow, step: Step, place: str) -> Found:
@@ -172,7 +179,9 @@ def _options(flow: Flow, step: Step, place: str) -> Found:
 def _probes(flow: Flow, step: Step, place: str) -> Found:
     """A typed question without probes would be walked past by every tool that tries all answers."""
     day = _day(flow)
-    if step.kind not in KINDS or (step.kind == "measure" and step.unit not in ("cm", "kg")) or day is None:
+    limits = step.low is None or step.high is None or step.low < step.high
+    units = step.kind != "measure" or step.unit in ("cm", "kg")
+    if day is None or step.kind not in KINDS or not limits or not units:
         return
     if step.kind in TYPED and not step.probes:
         yield f"{place}.probes", "Nothing tries this question.", "Add probes: some typed answers."
@@ -211,10 +220,10 @@ def _rules(flow: Flow) -> Found:
             elif isinstance(part, Between):
                 yield from _between(flow, place, part)
             elif isinstance(part, OutcomeIs):
-                for outcome in part.outcomes:
-                    if outcome not in OUTCOMES:
-                        yield place, f"{outcome!r} is not an outcome.", f"Use one of: {', '.join(OUTCOMES)}."
-                if not after_check:
+                strange = [outcome for outcome in part.outcomes if outcome not in OUTCOMES]
+                for outcome in strange:
+                    yield place, f"{outcome!r} is not an outcome.", f"Use one of: {', '.join(OUTCOMES)}."
+                if not strange and not after_check:
                     yield place, "The outcome is not known here.", "Ask for an answer or a fact."
 
 
@@ -274,7 +283,7 @@ def _all_rules(flow: Flow) -> Iterator[tuple[str, Rule, bool]]:
             steps = [flow.index[step.id] for step in flow.steps if step.part == part.id]
             yield f"part.{part.id}.asked_if", part.asked_if, all(step > check_page for step in steps)
     for step in flow.steps:
-        if step.asked_if:
+        if step.asked_if and (step.item is None or _is_there(flow, *step.item)):
             yield f"{place_of(step)}.asked_if", step.asked_if, flow.index[step.id] > check_page
         for route in step.routes:
             if route.when:
@@ -290,8 +299,10 @@ def _all_rules(flow: Flow) -> Iterator[tuple[str, Rule, bool]]:
 
 def _order(flow: Flow) -> Found:
     """A condition can only look back."""
+    frame = _parts_of_the_frame(flow)
     for step in flow.steps:
-        rule = asked_if(flow, step) if step.part in flow.part_by_id else None
+        lost = step.part not in flow.part_by_id or (step.trial != FRAME and step.part in frame)
+        rule = step.asked_if if lost else asked_if(flow, step)
         if rule is None or step.id == SEND_PERSON:
             continue
         for needed in sorted(steps_of(rule, flow.facts)):

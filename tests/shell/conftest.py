@@ -1,0 +1,138 @@
+"""A deployment on a database of its own, and a person who uses it without a messenger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bot.buttons import Buttons
+from bot.deployment import Deployment
+from bot.desk.work import take_staff
+from bot.library import load
+from bot.messages import Came, Envelope, Inbound
+from bot.store import Store, leads
+from bot.turns import take_turn
+from bot.words import Languages
+from flows.tidy import fold
+from tests.conftest import FINE, TYPED
+from tests.patient import NOW
+
+GROUP = "-100500"
+ANA, LI = 7_000_000_001, 7_000_000_002
+
+
+class Desk:
+    """The shell around one store: what people do goes in, what would be sent comes out."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.now, self._count = store, NOW, 0
+        self.deployment = Deployment(load(), Languages(), Buttons(b"a key"), "nct06570291", 30, staff_group=GROUP)
+        with store.begin() as db:
+            leads.add_member(db, "Ana", ANA, "en")
+            leads.add_member(db, "Li", LI, "zh_Hans")
+
+    def take(self, kind: Came, chat: str = "501", key: str = "", **values: Any) -> bool:
+        self._count += 1
+        values.setdefault("sender", chat)
+        inbound = Inbound("telegram", key or f"k{self._count}", chat, kind=kind, **values)
+        taken = take_staff(inbound, self.store, self.deployment, self.now)
+        return taken or take_turn(inbound, self.store, self.deployment, self.now)
+
+    def sent(self, chat: str = "501") -> list[Envelope]:
+        rows = self.rows("SELECT envelope FROM outbox WHERE chat = :chat ORDER BY id", chat=chat)
+        return [Envelope.from_json(json.loads(row[0])) for row in rows]
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        with self.store.begin() as db:
+            return list(db.execute(text(query), values))
+
+    def one(self, query: str, **values: Any) -> Any:
+        return self.rows(query, **values)[0][0]
+
+    def waits(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        return lambda: self.now
+
+
+class Somebody:
+    """A person in one chat, who types and presses what is on the screen."""
+
+    def __init__(self, desk: Desk, chat: str = "501", language: str = "en") -> None:
+        self.desk, self.chat, self.language = desk, chat, language
+
+    def starts(self, payload: str = "") -> Somebody:
+        self.desk.take("start", self.chat, text=payload, language=self.language)
+        return self
+
+    def says(self, text: str, **values: Any) -> Somebody:
+        self.desk.take("text", self.chat, text=text, language=self.language, **values)
+        return self
+
+    def presses(self, label: str) -> Somebody:
+        self.desk.take("press", self.chat, press=self.data(label))
+        return self
+
+    def data(self, label: str) -> str:
+        """The data of the newest button with this label."""
+        for envelope in reversed(self.desk.sent(self.chat)):
+            for row in envelope.rows:
+                for name, data in row:
+                    if fold(name.lstrip("☐☑ ")) == fold(label):
+                        return data
+        raise AssertionError(f"no button {label!r}")
+
+    @property
+    def step(self) -> str | None:
+        rows = self.desk.rows("SELECT step FROM conversation WHERE chat = :chat AND current", chat=self.chat)
+        return str(rows[0][0]) if rows and rows[0][0] else None
+
+    @property
+    def seen(self) -> str:
+        return "\n".join(envelope.text for envelope in self.desk.sent(self.chat))
+
+    def walks_to(self, step: str, **other: str) -> Somebody:
+        """Answers in typed words or by pressing, as somebody with nothing against, except ``other``."""
+        flow = self.desk.deployment.library.newest("nct06570291")
+        while self.step != step:
+            here = flow.step_by_id[self.step or ""]  # type: ignore[index]
+            value = other.get(here.id, TYPED.get(here.id) or FINE.get(here.id))
+            if here.id in other or here.id in TYPED:
+                self.says(str(value))
+            elif here.source == "languages":
+                self.presses("English")
+            elif value == ():
+                self.says("none")
+            elif value is None:
+                self.says("not sure")
+            else:
+                option = here.option(value)
+                assert option is not None
+                self.presses(option.label)
+        return self
+
+    def sends(self) -> Somebody:
+        """From the check page to a sent lead."""
+        self.presses("All correct, go on").presses("Yes, contact me").says("Suzhou").presses("Wuxi").says("Rosa")
+        self.says("Example").says("+34 612 34 56 78").says("rosa@example.org").presses("No other language")
+        return self.presses("Any day").presses("Mornings").presses("Send")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    store = Store(f"sqlite:///{tmp_path / 'prescreen.db'}")
+    yield Desk(store)
+    store.close()
+
+
+@pytest.fixture
+def rosa(desk: Desk) -> Somebody:
+    return Somebody(desk)

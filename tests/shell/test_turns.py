@@ -1,0 +1,236 @@
+"""One transaction per update: what is in the rows after it, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.store import conversations
+from bot.sweep import sweep
+from tests.shell.conftest import ANA, GROUP, LI, Desk, Somebody
+
+
+def test_a_turn_writes_everything_or_nothing(desk: Desk, rosa: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
+    rosa.starts().walks_to("knee")
+    before = {table: desk.rows(f"SELECT * FROM {table}") for table in ("receipt", "answer", "message", "outbox")}
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the disk is gone")
+
+    monkeypatch.setattr(conversations, "add_message", broken)
+    with pytest.raises(RuntimeError):
+        rosa.says("left knee")
+    monkeypatch.undo()
+    assert before == {table: desk.rows(f"SELECT * FROM {table}") for table in before}
+    rosa.says("left knee")
+    assert rosa.step == "diagnosis"
+
+
+def test_the_same_update_counts_once(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("knee")
+    data = rosa.data("Left knee")
+    assert desk.take("press", key="c:1", press=data)
+    messages = len(desk.sent())
+    assert not desk.take("press", key="c:1", press=data)
+    assert (rosa.step, len(desk.sent())) == ("diagnosis", messages)
+
+
+def test_answers_keep_every_revision(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("diagnosis").presses("Back").presses("Right knee")
+    rows = desk.rows("SELECT revision, value, cleared FROM answer WHERE step = 'knee' ORDER BY revision")
+    assert [tuple(row) for row in rows] == [(1, '"left"', 0), (2, "null", 1), (3, '"right"', 0)]
+
+
+def test_the_transcript_is_what_was_said(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("how_long").says("about a year")
+    said = [row[0] for row in desk.rows("SELECT text FROM message WHERE NOT outgoing")]
+    assert said == ["English", "Yes, for me", "1964", "Left knee", "Yes", "about a year"]
+
+
+def test_dangerous_and_private_words_are_nowhere(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("mri").says("I want to die canary").says("I have hepatitis canary").says("x" * 5000 + "canary")
+    dump = str([desk.rows(f"SELECT * FROM {table}") for table in ("message", "answer", "conversation", "outbox")])
+    assert "canary" not in dump
+    assert rosa.step == "mri"
+
+
+def test_who_declines_is_not_kept(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().presses("English").presses("No")
+    for table in ("conversation", "answer", "message"):
+        assert desk.rows(f"SELECT * FROM {table}") == []
+    assert "I have kept nothing" in rosa.seen
+    rosa.says("hello again")
+    assert rosa.step == "language"
+
+
+def test_delete_takes_everything_and_tells_staff(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    rosa.says("delete").presses("Yes, delete all")
+    for table in ("conversation", "answer", "message"):
+        assert desk.rows(f"SELECT * FROM {table}") == []
+    status, contact, flags, chat = desk.rows("SELECT status, contact, flags, chat FROM lead")[0]
+    assert (status, contact, flags, chat) == ("withdrawn", "{}", "[]", "")
+    assert "K-0001 was withdrawn" in desk.sent(GROUP)[-1].text
+    (goodbye,) = desk.sent()
+    assert "Everything is deleted" in goodbye.text and "Rosa" not in str(desk.rows("SELECT * FROM outbox"))
+
+
+def test_starting_again_keeps_the_old_answers_apart(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("mri").starts().presses("Start again")
+    assert rosa.step == "language"
+    assert desk.one("SELECT count(*) FROM conversation") == 2
+    assert desk.one("SELECT count(*) FROM conversation WHERE current") == 1
+
+
+def test_one_open_lead_per_person(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends().presses("No, thank you")
+    rosa.presses("Start again").walks_to("check").sends()
+    assert desk.one("SELECT count(*) FROM lead") == 1
+    assert [row[0] for row in desk.rows("SELECT what FROM lead_event ORDER BY id")][:2] == ["raised", "sent_again"]
+
+
+def test_two_people_have_two_leads(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    Somebody(desk, "502").starts().walks_to("check").sends()
+    assert desk.one("SELECT count(*) FROM lead") == 2
+
+
+def test_the_lead_holds_what_staff_need(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts("poster-7").walks_to("check", mri="not sure").sends()
+    row = desk.rows("SELECT outcome, site, locale, helper, changed, text_version, source, status FROM lead")[0]
+    assert tuple(row) == ("needs_review", "north", "en", 0, 0, "2026-11-22", "poster-7", "new")
+    (flag,) = __import__("json").loads(desk.one("SELECT flags FROM lead"))
+    assert (flag["criterion"], flag["because"], flag["said"]) == ("E18", ["mri.not_sure"], ["not sure"])
+
+
+def test_the_notice_names_nobody(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check", mri="not sure").sends()
+    (notice,) = desk.sent(GROUP)
+    assert "K-0001" in notice.text and "WX-3" in notice.text and "1 to verify" in notice.text
+    for word in ("Rosa", "Example", "612", "@", "knee", "arthritis", "implant", "MRI"):
+        assert word not in notice.text
+
+
+def test_a_person_request_becomes_a_full_lead_later(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("mri").says("a person, please").presses("Yes, contact me").says("Suzhou").presses("Wuxi")
+    rosa.says("Rosa").says("Example").presses("Write to me here").presses("I have no email")
+    rosa.presses("No other language").presses("Any day").presses("Any time").presses("Send")
+    assert desk.one("SELECT outcome FROM lead") is None
+    assert "asked for a person" in desk.sent(GROUP)[-1].text
+    rosa.walks_to("check").presses("All correct, go on").presses("Yes, contact me").presses("Send")
+    assert desk.one("SELECT outcome FROM lead") == "possible_match"
+
+
+def press(desk: Desk, who: int, label: str, chat: str = GROUP) -> None:
+    data = Somebody(desk, chat).data(label)
+    desk.take("press", chat, sender=str(who), press=data, group=chat == GROUP, message="9")
+
+
+def test_one_of_two_claims_wins(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    press(desk, ANA, "Claim")
+    press(desk, LI, "Claim")
+    assert desk.rows("SELECT owner_id, status FROM lead")[0] == (1, "claimed")
+    assert "Ana 已经认领" in desk.sent(GROUP)[-1].text or "Ana" in desk.sent(GROUP)[-1].text
+    (sheet,) = desk.sent(str(ANA))
+    assert sheet.protect and "Rosa" in sheet.text and "+34 612 34 56 78" in sheet.text
+    assert desk.sent(str(LI)) == []
+    assert "Ana from the study team has your request" in rosa.seen
+
+
+def test_only_staff_on_the_list_may_claim(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    press(desk, 9_999, "Claim")
+    assert desk.one("SELECT status FROM lead") == "new"
+    assert "not on the staff list" in desk.sent(GROUP)[-1].text
+
+
+def test_a_lead_is_worked_to_its_close(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    press(desk, ANA, "Claim")
+    for label, status in (("No answer", "attempt_1"), ("Reached", "reached"), ("Scheduled", "scheduled")):
+        press(desk, ANA, label, str(ANA))
+        assert desk.one("SELECT status FROM lead") == status
+    press(desk, ANA, "Close", str(ANA))
+    press(desk, ANA, "Screen failure", str(ANA))
+    press(desk, ANA, "E18", str(ANA))
+    assert desk.rows("SELECT status, reason, criterion FROM lead")[0] == ("closed", "screen_failure", "E18")
+    told = [row[0] for row in desk.rows("SELECT what FROM lead_event ORDER BY id")]
+    assert told == ["raised", "claimed", "no_answer", "reached", "scheduled", "close"]
+
+
+def test_a_released_lead_can_be_claimed_again(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    press(desk, ANA, "Claim")
+    press(desk, ANA, "Release", str(ANA))
+    assert desk.rows("SELECT status, owner_id FROM lead")[0] == ("new", None)
+    press(desk, LI, "Claim")
+    assert desk.one("SELECT owner_id FROM lead") == 2
+
+
+def test_a_changed_answer_after_the_send_is_told_to_the_owner(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    press(desk, ANA, "Claim")
+    rosa.presses("No, thank you").presses("Change an answer").presses("Walking aid").presses("Now and then")
+    rosa.presses("All correct, go on").presses("Send")
+    assert desk.rows("SELECT outcome, changed FROM lead")[0] == ("needs_review", 1)
+    assert any("an answer was changed" in envelope.text for envelope in desk.sent(str(ANA)))
+
+
+def test_the_reminder_comes_once_in_the_daytime(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("half_year").says("2").presses("Gel or lubricant").says("2026-11-14").walks_to("check")
+    rosa.presses("All correct, go on").presses("Remind me").presses("No, thank you")
+    assert desk.one("SELECT remind_on FROM conversation") == "2027-02-14"
+    assert sweep(desk.store, desk.deployment, desk.now) == 0
+    desk.waits(days=84, hours=10)  # the day has come, but it is night at the study
+    assert sweep(desk.store, desk.deployment, desk.now) == 0
+    desk.waits(hours=12)
+    assert sweep(desk.store, desk.deployment, desk.now) == 1
+    assert sweep(desk.store, desk.deployment, desk.now) == 0
+    assert "the reminder you asked for" in desk.sent()[-1].text
+
+
+def test_answers_without_a_lead_are_erased_in_the_end(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("mri")
+    other = Somebody(desk, "502").starts().walks_to("check").sends()
+    desk.waits(days=29)
+    sweep(desk.store, desk.deployment, desk.now)
+    assert rosa.step == "mri"
+    desk.waits(days=2)
+    sweep(desk.store, desk.deployment, desk.now)
+    assert rosa.step is None and other.step is not None
+    assert desk.one("SELECT count(*) FROM answer a JOIN conversation c ON c.id = a.conversation_id WHERE chat = '501'") == 0
+
+
+def test_a_wish_for_other_trials_outlives_the_answers(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("walking_aid").presses("Most days").presses("All correct, go on").presses("Yes, tell me")
+    desk.waits(days=40)
+    sweep(desk.store, desk.deployment, desk.now)
+    assert desk.rows("SELECT chat, locale FROM interest")[0] == ("501", "en")
+    assert desk.one("SELECT count(*) FROM conversation") == 0
+
+
+def test_a_blocked_bot_sends_nothing_and_keeps_the_lead(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    desk.take("blocked")
+    assert desk.one("SELECT count(*) FROM outbox WHERE chat = '501' AND state = 'due'") == 0
+    assert desk.rows("SELECT reachable FROM conversation")[0] == (0,)
+    assert desk.one("SELECT status FROM lead") == "new"
+    rosa.says("I am back")
+    assert desk.rows("SELECT reachable FROM conversation")[0] == (1,)
+
+
+def test_a_shared_number_counts_only_if_it_is_ones_own(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").presses("All correct, go on").presses("Yes, contact me").says("Suzhou")
+    rosa.presses("Wuxi").says("Rosa").says("Example")
+    desk.take("contact", text="34612345678", verified=False)
+    assert rosa.step == "phone" and "Is that right?" in desk.sent()[-1].text
+    rosa.presses("Back")
+    desk.take("contact", text="34612345678", verified=True)
+    assert rosa.step == "email"
+
+
+def test_odd_characters_reach_no_table(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").presses("All correct, go on").presses("Yes, contact me")
+    rosa.says("Su\x00zh\u202eou \ud800 1").presses("Wuxi").says("{reference} %s <b>").says("O'Example")
+    answers = dict(tuple(row) for row in desk.rows("SELECT step, value FROM answer"))
+    assert answers["town"] == '"Suzhou 1"' and answers["first_name"] == '"{reference} %s <b>"'
