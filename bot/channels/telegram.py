@@ -52,19 +52,18 @@ class Telegram:
     name = NAME
 
     def __init__(self, token: str, api: str) -> None:
-        self._bot = Bot(
-            token,
-            base_url=api,
-            request=HTTPXRequest(connection_pool_size=32, read_timeout=20),
-            get_updates_request=HTTPXRequest(connection_pool_size=1),
-        )
+        sending = HTTPXRequest(connection_pool_size=32, read_timeout=20)
+        polling = HTTPXRequest(connection_pool_size=1)
+        self._requests = (sending, polling)
+        self._bot = Bot(token, base_url=api, request=sending, get_updates_request=polling)
 
     async def open(self) -> None:
         await self._bot.initialize()
 
     async def close(self) -> None:
-        with contextlib.suppress(TelegramError):
-            await self._bot.shutdown()
+        """Closes the connections, also those of a bot that never got as far as its name."""
+        for request in self._requests:
+            await request.shutdown()
 
     # ------------------------------------------------------------------ in
 

@@ -57,6 +57,14 @@ def walk(flow: Flow, today: date) -> dict[str, Any]:
     }
 
 
+def ways_to(flow: Flow, today: date) -> dict[StepId, dict[StepId, Answer]]:
+    """Every step that can be reached, and one set of answers that leads there."""
+    walking = _Walk(flow, Paths(flow, today))
+    walking.roads(flow.steps[0].id, {}, FINE)
+    walking.walk_on()
+    return walking.ways
+
+
 def as_text(report: dict[str, Any]) -> str:
     lines = [f"{report['trial']} on {report['on']}: {report['steps']} steps visited"]
     for outcome, paths in report["paths"].items():
@@ -75,6 +83,8 @@ class _Walk:
     paths: Paths
     visited: dict[StepId, set[str]] = field(default_factory=dict)
     """For each step reached, the answers taken there."""
+    ways: dict[StepId, dict[StepId, Answer]] = field(default_factory=dict)
+    """For each step reached, the answers that led there first."""
     ends: set[str] = field(default_factory=set)
     checked: dict[str, dict[StepId, Answer]] = field(default_factory=dict)
     """One set of answers for each outcome that stands on the check page."""
@@ -96,6 +106,7 @@ class _Walk:
 
     def _ahead(self, at: StepId, path: dict[StepId, Answer], worst: int) -> Roads:
         step, roads = self.flow.step_by_id[at], Roads()
+        self.ways.setdefault(at, path)
         for value, typed in self.paths.taken(at):
             self._visit(step, value)
             longer = {**path, at: Answer(value, self.paths.today)}
@@ -154,6 +165,7 @@ class _Walk:
         if key in seen or (only_contact and not after_check):
             return
         seen.add(key)
+        self.ways.setdefault(here.step, answers)
         step = self.flow.step_by_id[here.step]
         for value, _ in self.paths.taken(step.id):
             self._visit(step, value)

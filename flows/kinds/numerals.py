@@ -62,7 +62,7 @@ class Vocabulary:
     def __init__(self, lists: Mapping[str, str], shapes: Mapping[str, str], months: str = "") -> None:
         self._lists, self._months = lists, months
         self._shapes = "".join(f"(?P<{kind}>{shape})|" for kind, shape in shapes.items())
-        self._lexicons: dict[tuple[str, ...], _Lexicon] = {}
+        self._lexicons: dict[tuple[object, ...], _Lexicon] = {}
 
     def readings(self, text: str, ear: Ear) -> Iterator[list[Token]]:
         """Every way to take the words of ``text`` (as ``plain`` gives it), the likely one first."""
@@ -73,7 +73,9 @@ class Vocabulary:
 
     def _lexicon(self, ear: Ear) -> _Lexicon:
         """Built once per language: the key is all that it depends on."""
-        key = (ear.words.locale, *(ear.words.text(f"hear.{n}", ear.heard.get(n, "")) for n in self._lists))
+        words = ear.words
+        lists = (words.text(f"hear.{name}", ear.heard.get(name, "")) for name in self._lists)
+        key = (words.locale, words.months() if self._months else (), *lists)
         if key not in self._lexicons:
             if len(self._lexicons) > 64:
                 self._lexicons.clear()
