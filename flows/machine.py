@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
 
@@ -12,7 +12,7 @@ from transitions import Machine, State
 from flows.answer import Answer, StepId
 from flows.flow import CHECK, CONTACT, PERSON, SEND_PERSON, Flow, Step
 from flows.rules import YES, Every, Known, Rule
-from flows.screening import excluded, weigh
+from flows.screening import Verdict, excluded, weigh
 
 DONE = "done"
 BACK_TO_QUESTIONS = "back_to_questions"
@@ -52,6 +52,15 @@ def place(flow: Flow, answers: Mapping[StepId, Answer]) -> Place:
         if at != BACK_TO_QUESTIONS:
             step, end = StepId(at), ""
     return Place(step, end, on_path)
+
+
+def screen(flow: Flow, answers: Mapping[StepId, Answer], today: date) -> Verdict:
+    """The verdict on the answers that lie on the path. No outcome while asked questions are open."""
+    here = place(flow, answers)
+    verdict = weigh(flow, here.on_path, today)
+    questions_open = here.step is not None and flow.index[here.step] < flow.index[CHECK]
+    stopped = here.end not in ("", DONE)
+    return replace(verdict, outcome=None, eligible_from=None) if questions_open or stopped else verdict
 
 
 def _run(

@@ -7,10 +7,9 @@ from datetime import date
 from typing import Any
 
 from flows.answer import Answer, Span, StepId
-from flows.engine import screen
 from flows.flow import NOT_SURE, Flow, Step
 from flows.kinds import KINDS
-from flows.machine import place
+from flows.machine import place, screen
 from flows.offers import NOWHERE
 from flows.screening import Finding
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,14 @@ class House:
             self.bot.run("staff", "add", name, "--telegram", str(nurse.id))
             nurse.starts()
             nurse.sees(f"You are on the staff list, {name}.")
+
+    def quiet(self, seconds: float = 10.0) -> None:
+        """Waits until everything that came in is taken, and everything that is to go out has gone."""
+        self.bot.settles(seconds)
+        end = time.monotonic() + seconds
+        while waiting := self.records.rows("SELECT * FROM outbox WHERE state IN ('due', 'sending')"):
+            assert time.monotonic() < end, f"still to be sent: {waiting}"
+            time.sleep(0.02)
 
     @property
     def log(self) -> str:

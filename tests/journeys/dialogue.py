@@ -90,14 +90,11 @@ class Chat:
 
     def asked(self, *steps: str) -> Message:
         """Waits for a new question, one of ``steps`` if they are given, with its buttons."""
-        wanted = [self._step(step) for step in steps] or [*self.flow.steps]
-        return self._new(lambda m: bool(m.rows) and self._among(m, wanted) is not None, steps or "a question")
+        return self._new(lambda m: bool(m.rows) and bool(self._question(m, *steps)), steps or "a question")
 
     def open_step(self) -> str:
         """Waits for a new question and names it."""
-        found = self._among(self.asked(), [*self.flow.steps])
-        assert found is not None
-        return found.id
+        return self._question(self.asked())
 
     def news(self) -> list[Message]:
         """What the bot has sent or edited since the person last acted, in the order of the chat."""
@@ -106,12 +103,21 @@ class Chat:
 
     def _new(self, wanted: Callable[[Message], bool], name: object) -> Message:
         """Waits for such a message among the news, the newest first."""
-        return self.person.server.until(
-            lambda: next((m for m in reversed(self.news()) if wanted(m)), None), 10, lambda: f"{name} did not come; {self.person.chat.story()}")
 
-    def _among(self, message: Message, steps: list[Step]) -> Step | None:
-        asks = (s for s in steps if message.says(pattern(self.text(s.context, s.text))))
-        return next(asks, None)
+        def newest() -> Message | None:
+            return next((message for message in reversed(self.news()) if wanted(message)), None)
+
+        chat = self.person.chat
+        return chat.server.until(newest, 10, lambda: f"{name} did not come; {chat.story()}")
+
+    def _question(self, message: Message, *steps: str) -> str:
+        wanted = steps or [step.id for step in self.flow.steps]
+        return next((step for step in wanted if self.asks(message, step)), "")
+
+    def asks(self, message: Message, step: str) -> bool:
+        """Whether the message puts this question."""
+        found = self._step(step)
+        return message.says(pattern(self.text(found.context, found.text)))
 
     # ------------------------------------------------------------------ what the person does
 

@@ -1,0 +1,138 @@
+"""What a wish does: back, change, why, help, a person, another language, stop, delete. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flows import turn as says
+from flows.answer import Answer, StepId
+from flows.answering import take
+from flows.conversation import Life
+from flows.flow import PERSON, SEND_PERSON, Flow
+from flows.machine import DONE, asked_if, place, screen
+from flows.reply import Asked
+from flows.rules import steps_of
+from flows.turn import Ask, Menu, Say, Show, Tell, Turn
+from flows.turning import Turning, close, without
+
+
+def asked(turning: Turning, reply: Asked) -> Turn:
+    """A wish is granted at any step, and leaves every answer as it is unless it says otherwise."""
+    flow, old, what, about = turning.flow, turning.before, reply.what, reply.about
+    match what:
+        case "back":
+            return _back(turning)
+        case "why" if old.life == "open" and old.step is not None:
+            return turning.ask(Show("why", turning.step.id))
+        case "language" if about:
+            return _language(turning, about)
+        case "change" if about in old.answers:
+            return _change(turning, StepId(about))
+        case "faq" if any(question.id == about for question in flow.faq):
+            return turning.done(Show("faq", about), Menu("faq"))
+        case "unwell" if about in flow.safety_by_id:
+            return turning.done(Show("safety", about), Menu("safety"), event=says.SafetyShown(about))
+        case "stop_now":
+            return turning.done(Menu("stopped"), life="stopped", event=says.Ended("stopped"))
+        case "delete_now":
+            return turning.done(Tell("deleted"), life="deleted", event=says.Deleted())
+        case "start_over":
+            return turning.done(Tell("start_over"), life="stopped", event=says.Ended("restarted"))
+        case "person_now":
+            return _person(turning)
+        case "later":
+            return turning.done(Tell("later"))
+        case "reason":
+            return turning.ask(says.Reasons(screen(flow, old.answers, turning.today)))
+        case "copy":
+            return turning.ask(says.Copy())
+        case "resume":
+            return _resume(turning)
+        case "recheck":
+            return _recheck(turning)
+        case "start" if not old.answers and old.life == "open":
+            return turning.ask()
+        case _:  # a menu of its own name, which lists what may follow
+            return turning.done(Menu("help" if what == "why" else what))
+
+
+def _back(turning: Turning) -> Turn:
+    old = turning.before
+    if old.life != "open" or old.step is None:
+        return turning.done(Menu("done"))
+    if old.pending is not None:
+        if old.pending.why == "change" or old.pending.step != old.step:
+            return turning.ask(Tell("kept"), pending=None)
+        return turning.done(Ask(old.step), pending=None, misses=0)
+    here = place(turning.flow, old.answers)
+    last = next(reversed(list(here.on_path)), None)
+    if last is None:
+        return turning.ask(Tell("no_way_back"))
+    if any(option.does.startswith("send") for option in turning.flow.step_by_id[last].options):
+        return turning.ask(Tell("sent_already"))
+    return _reopen(turning, (last,))
+
+
+def _change(turning: Turning, step: StepId) -> Turn:
+    """Asks one question again; the check page comes after it, and no other question is repeated."""
+    if step not in place(turning.flow, turning.before.answers).on_path:
+        return turning.ask(Tell("stale"))
+    return _reopen(turning, (step,), to_check=True)
+
+
+def _reopen(turning: Turning, steps: tuple[StepId, ...], *said: Say, to_check: bool = False) -> Turn:
+    old = turning.before
+    new = old
+    for step in steps:
+        new = without(turning.flow, new, step, to_check)
+    here = place(turning.flow, new.answers)
+    events = tuple(says.Cleared(step) for step in old.answers if step not in new.answers)
+    new = replace(new, step=here.step, life="open", end="", draft=(), pending=None, misses=0)
+    return close(new, here, list(said), list(events))
+
+
+def _recheck(turning: Turning) -> Turn:
+    again = timebound(turning.flow)
+    steps = tuple(step for step in turning.before.answers if step in again)
+    return _reopen(turning, steps, to_check=True) if steps else _resume(turning)
+
+
+def _resume(turning: Turning) -> Turn:
+    if turning.before.end:
+        here = place(turning.flow, turning.before.answers)
+        last = next(reversed(list(here.on_path)), None)
+        if last is not None and turning.before.end != DONE:
+            return _reopen(turning, (last,))
+    if turning.before.life == "stopped":
+        life: Life = "done" if turning.before.end == DONE else "open"
+        return turning.on(replace(turning.before, life=life)).ask()
+    return turning.ask()
+
+
+def _person(turning: Turning) -> Turn:
+    """Contact details come first now; the question that was open waits."""
+    old = turning.before.answers
+    asked_again = SEND_PERSON in old and old[SEND_PERSON].value != "send"
+    kept = {step: answer for step, answer in old.items() if not (asked_again and step == SEND_PERSON)}
+    answers = {**kept, PERSON: Answer("yes", turning.today)}
+    here = place(turning.flow, answers)
+    if here.step == turning.before.step and turning.before.life == "open":
+        return turning.ask(Tell("person_known"))
+    new = replace(turning.before, answers=answers, step=here.step, life="open", end="", pending=None, draft=())
+    return close(new, here, [Tell("person_asked")], [])
+
+
+def _language(turning: Turning, locale: str) -> Turn:
+    step = turning.before.step
+    if turning.before.life == "open" and step is not None and turning.step.source == "languages":
+        return take(turning, turning.step, locale)
+    return turning.on(replace(turning.before, locale=locale)).ask(Tell("language_set"))
+
+
+def timebound(flow: Flow) -> set[StepId]:
+    """The questions whose answers a wait rests on: asked again when the wait is over."""
+    steps = {wait.period.after for criterion in flow.criteria for wait in criterion.waits}
+    for step in tuple(steps):
+        rule = asked_if(flow, flow.step_by_id[step])
+        steps |= steps_of(rule, flow.facts) if rule else set()
+    return steps
