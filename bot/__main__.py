@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from bot.commands import author, desk, i18n, talk
 from bot.library import BadTrials
-from bot.settings import BadSettings
+from bot.settings import REMEDIES, BadSettings
+from bot.store import BadDatabase
 
 PROBLEM, USAGE = 1, 2
 
@@ -39,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print(problem, file=sys.stderr)
         return USAGE if options.verb in ("serve", "chat") else PROBLEM
+    except BadDatabase as error:
+        print(
+            f"DATABASE_URL names no database that can be used ({error}). {REMEDIES['DATABASE_URL']}",
+            file=sys.stderr,
+        )
+        return USAGE
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:

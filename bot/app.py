@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bot import catalogues
 from bot.buttons import Buttons
 from bot.channels import telegram
 from bot.channels.console import ME, Console
@@ -17,7 +18,8 @@ from bot.channels.console import NAME as CONSOLE
 from bot.deliver import Delivery
 from bot.deployment import Deployment
 from bot.desk.work import take_staff
-from bot.library import Library, load
+from bot.library import BadTrials, Library, load
+from bot.limits import Limits
 from bot.messages import Channel, Envelope, Inbound
 from bot.poll import Poller
 from bot.settings import BadSettings, Settings
@@ -57,9 +59,15 @@ def deployment(settings: Settings, library: Library | None = None) -> Deployment
 class Conversations:
     """The two doors of the shell: what patients and staff do goes in, what is due goes out."""
 
-    def __init__(self, store: Store, deployed: Deployment, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        deployed: Deployment,
+        channels: Mapping[str, Channel],
+        limits: Limits | None = None,
+    ) -> None:
         self.store, self.deployed = store, deployed
-        self.delivery = Delivery(store, channels, now)
+        self.delivery = Delivery(store, channels, now, limits)
 
     async def take(self, inbound: Inbound) -> None:
         await asyncio.to_thread(self._take, inbound)
@@ -101,12 +109,14 @@ class Conversations:
 
 
 async def serve(settings: Settings) -> None:
-    """Telegram by polling, until SIGTERM or SIGINT."""
+    """Telegram by polling, until SIGTERM or SIGINT. Nobody is served a file or a language with problems."""
     deployed = deployment(settings)
+    if problems := catalogues.check(deployed.library.flows.values()):
+        raise BadTrials(problems)
     assert settings.telegram_token is not None
     store = Store(settings.database_url)
     channel = telegram.Telegram(settings.telegram_token.get_secret_value(), settings.telegram_api)
-    house = Conversations(store, deployed, {telegram.NAME: channel})
+    house = Conversations(store, deployed, {telegram.NAME: channel}, Limits(settings.send_speed))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from bot.limits import Limits
 from bot.messages import Channel, Sent
 from bot.store import Store, conversations, leads, outbox
 from bot.store.outbox import Due
@@ -18,6 +20,8 @@ from bot.store.outbox import Due
 log = logging.getLogger(__name__)
 
 
+LOOK = 1.0
+"""Seconds between two looks into the outbox when nobody calls."""
 LAST_SENDS = 8.0
 """Seconds that sends already under way get when the process stops."""
 
@@ -25,8 +29,16 @@ LAST_SENDS = 8.0
 class Delivery:
     """Sends what is due through the channels, lane by lane."""
 
-    def __init__(self, store: Store, channels: Mapping[str, Channel], clock: Callable[[], datetime]) -> None:
-        self.store, self.channels, self.clock = store, channels, clock
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[str, Channel],
+        clock: Callable[[], datetime],
+        limits: Limits | None = None,
+    ) -> None:
+        """``limits`` where the messenger has any; this is then the one sender for its bot."""
+        self.store, self.channels, self.clock, self.limits = store, channels, clock, limits
+        self._pause = LOOK
         self.wake = asyncio.Event()
         self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -38,7 +50,7 @@ class Delivery:
                 await self._start_lanes()
             except OperationalError as error:
                 log.error("the outbox cannot be read now: %s", type(error).__name__)
-            await _first(self.wake.wait(), stop.wait(), timeout=1.0)
+            await _first(self.wake.wait(), stop.wait(), timeout=self._pause)
         if self._lanes:
             await asyncio.wait(self._lanes.values(), timeout=LAST_SENDS)
 
@@ -51,11 +63,28 @@ class Delivery:
         """One message at a time per lane; a slow lane holds up no other. Returns how many were started."""
         due = await asyncio.to_thread(self._ready)
         due = [d for d in due if d.channel in self.channels and (d.channel, d.chat) not in self._lanes]
+        self._pause = LOOK
+        started = 0
         for item in due:
+            if self._too_fast(item.chat):
+                continue
+            started += 1
             task = asyncio.create_task(self._send_safely(item))
             self._lanes[item.channel, item.chat] = task
             task.add_done_callback(partial(self._lane_ended, (item.channel, item.chat)))
-        return len(due)
+        return started
+
+    def _too_fast(self, chat: str) -> bool:
+        """Whether the messenger would refuse it now; if not, it is counted as sent."""
+        if self.limits is None:
+            return False
+        at = time.monotonic()
+        wait = self.limits.wait(chat, at)
+        if wait > 0:
+            self._pause = min(self._pause, wait)
+            return True
+        self.limits.take(chat, at)
+        return False
 
     def _lane_ended(self, lane: tuple[str, str], _task: asyncio.Task[None]) -> None:
         del self._lanes[lane]

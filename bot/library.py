@@ -75,8 +75,11 @@ def files(folder: Path = TRIALS) -> list[Path]:
 
 
 def read(path: Path, frame: Path, folder: Path) -> Flow | list[Problem]:
-    try:
-        texts = [Source(str(p.relative_to(folder)), p.read_text(encoding="utf-8")) for p in (path, frame)]
-    except (OSError, UnicodeDecodeError) as error:
-        return [Problem(path.name, "file", f"It cannot be read: {type(error).__name__}.", "Save it as UTF-8.")]
-    return parse(*texts)
+    sources = []
+    for file in (path, frame):
+        name = str(file.relative_to(folder))
+        try:
+            sources.append(Source(name, file.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            return [Problem(name, "file", f"It cannot be read: {type(error).__name__}.", "Save it as UTF-8.")]
+    return parse(*sources)

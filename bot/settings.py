@@ -40,7 +40,11 @@ class Settings(BaseSettings):
     """What a deployment decides. ``.env.example`` lists the same names with comments."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     database_url: Annotated[str, AfterValidator(_database)] = "sqlite:///var/prescreen.db"
@@ -52,6 +56,7 @@ class Settings(BaseSettings):
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     telegram_api: str = Field(default="https://api.telegram.org/bot", pattern=r"^https?://")
     staff_group: int | None = None
+    send_speed: float = Field(default=1.0, gt=0, le=100)
 
 
 REMEDIES = {
@@ -62,6 +67,7 @@ REMEDIES = {
     "LOG_LEVEL": "Use DEBUG, INFO, WARNING or ERROR.",
     "TELEGRAM_TOKEN": "Use the token that @BotFather gave you, like 123456:ABC-...",
     "TELEGRAM_API": "Use the address of a Bot API server, ending in /bot.",
+    "SEND_SPEED": "Use a number above 0, up to 100; 1 is Telegram's standard.",
     "STAFF_GROUP": "Use the number of the staff group, like -1001234567890.",
 }
 
@@ -71,17 +77,17 @@ def load(*needed: str, **given: Any) -> Settings:
 
     ``needed`` are names of settings that this command cannot do without.
     """
-    problems = []
+    bad: list[str] = []
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        names = {str(item["loc"][0]).upper() for item in error.errors(include_input=False, include_url=False)}
-        problems = [f"{name} is not valid. {REMEDIES.get(name, 'Change it.')}" for name in sorted(names)]
-        settings = None
-    if settings is not None:
-        missing = [name for name in needed if getattr(settings, name) is None]
-        problems += [f"{name.upper()} is missing. {REMEDIES[name.upper()]}" for name in missing]
-    if problems or settings is None:
+        bad = sorted({str(item["loc"][0]) for item in error.errors(include_input=False, include_url=False)})
+        # The rest as it is: what is missing is told together with what is malformed.
+        settings = Settings(**given | {name: Settings.model_fields[name].default for name in bad})
+    problems = [f"{name.upper()} is not valid. {REMEDIES.get(name.upper(), 'Change it.')}" for name in bad]
+    missing = [name for name in needed if getattr(settings, name) is None and name not in bad]
+    problems += [f"{name.upper()} is missing. {REMEDIES[name.upper()]}" for name in missing]
+    if problems:
         raise BadSettings(problems)
     return settings
 

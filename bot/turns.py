@@ -188,6 +188,7 @@ class _Taking:
                 self.now,
                 conversation_id=kept.id if keep else None,
                 question=keep and bool(envelope.rows),
+                priority=outbox.REMINDER if self.inbound.kind == "elapsed" else outbox.REPLY,
             )
         if keep and not speech.again:
             step = speech.step

@@ -94,7 +94,11 @@ def _walk(options: argparse.Namespace) -> int:
     flow = _flow(options)
     if flow is None:
         return USAGE
-    report = walk.walk(flow, options.on or today_of(flow, datetime.now(UTC)))
+    try:
+        report = walk.walk(flow, options.on or today_of(flow, datetime.now(UTC)))
+    except ValueError as error:  # a probe that was still to come on that day
+        print(f"On that day it cannot be walked: {error}.", file=sys.stderr)
+        return USAGE
     print(json.dumps(report, ensure_ascii=False, indent=2) if options.json else walk.as_text(report))
     return PROBLEM if report["never_reached"] else 0
 

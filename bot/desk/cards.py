@@ -146,7 +146,9 @@ class Cards:
                 title=self.flow.trial.registry_id,
                 version=f"{self.flow.trial.version}, {lead['text_version']}",
             ),
-            self.line("Site: {site}", site=site.name) if site else self.line("Study desk, no site chosen"),
+            self.line("Site: {site}", site=self.patient.text(f"{self.flow.trial.slug}.site", site.name))
+            if site
+            else self.line("Study desk, no site chosen"),
             self.line("Best time: {window}", window=self.window(lead)),
         ]
         if lead["outcome"] == "not_now":

@@ -200,7 +200,7 @@ class _Work:
         for part in parts(envelope):
             self.sent += 1
             key = f"staff:{self.inbound.external_id}:{self.sent}"
-            outbox.put(self.db, self.deployment.staff_channel, chat, part, key, self.now)
+            outbox.put(self.db, self.deployment.staff_channel, chat, part, key, self.now, priority=outbox.STAFF)
 
     def _fresh(self, lead: Lead) -> Lead:
         fresh = leads.get(self.db, lead["id"])

@@ -52,7 +52,7 @@ def _tell_staff(db: Connection, happening: Happening, lead_id: int, owner_id: in
             reference=leads.reference(lead_id),
         )
         key = f"lead:{lead_id}:withdrawn:{chat}"
-        outbox.put(db, deployment.staff_channel, chat, Envelope(line), key, happening.now)
+        outbox.put(db, deployment.staff_channel, chat, Envelope(line), key, happening.now, priority=outbox.STAFF)
 
 
 def safety_shown(db: Connection, happening: Happening, event: SafetyShown) -> None:

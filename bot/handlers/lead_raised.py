@@ -118,6 +118,7 @@ def _notify(db: Connection, happening: Happening, lead_id: int) -> None:
         f"lead:{lead_id}:notice",
         happening.now,
         lead_id=lead_id,
+        priority=outbox.STAFF,
     )
 
 
@@ -132,8 +133,10 @@ def tell_changed(db: Connection, happening: Happening, lead_id: int) -> None:
     line = cards.line("{reference}: an answer was changed. Please look again.", reference=leads.reference(lead_id))
     key = f"lead:{lead_id}:changed:{happening.kept.revision}"
     leads.record(db, lead_id, "changed", happening.now)
-    outbox.put(db, happening.deployment.staff_channel, chat, Envelope(line), key, happening.now)
+    told = {key: Envelope(line)}
     if owner is not None:
-        for number, sheet in enumerate(parts(cards.call_sheet(lead, chat))):
-            part = f"{key}:sheet:{number}"
-            outbox.put(db, happening.deployment.staff_channel, chat, sheet, part, happening.now)
+        sheets = parts(cards.call_sheet(lead, chat))
+        told |= {f"{key}:sheet:{number}": sheet for number, sheet in enumerate(sheets)}
+    for name, envelope in told.items():
+        channel = happening.deployment.staff_channel
+        outbox.put(db, channel, chat, envelope, name, happening.now, priority=outbox.STAFF)

@@ -9,7 +9,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 PRAGMAS = {
@@ -25,12 +27,19 @@ ERASED = "erased"
 """Set on a connection's ``info`` by a transaction that removes what a person told us."""
 
 
+class BadDatabase(Exception):
+    """The database cannot be opened, or is none of ours."""
+
+
 class Store:
-    """An open database at the newest schema."""
+    """An open database at the newest schema. Raises BadDatabase."""
 
     def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
-        self.migrate()
+        try:
+            self.engine = _engine(url)
+            self.migrate()
+        except (OSError, DatabaseError, CommandError) as error:
+            raise BadDatabase(type(error).__name__) from error
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

@@ -14,6 +14,10 @@ from bot.store.tables import OutboxRow
 _outbox = OutboxRow.__table__  # type: ignore[attr-defined]
 
 
+REPLY, STAFF, REMINDER = 0, 1, 2
+"""What goes first when not everything may go at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A message whose turn it is in its lane."""
@@ -25,6 +29,7 @@ class Due:
     conversation_id: int | None
     lead_id: int | None
     question: bool
+    priority: int
     attempts: int
 
 
@@ -39,6 +44,7 @@ def put(
     conversation_id: int | None = None,
     lead_id: int | None = None,
     question: bool = False,
+    priority: int = REPLY,
 ) -> None:
     db.execute(
         insert(_outbox).values(
@@ -49,6 +55,7 @@ def put(
             lead_id=lead_id,
             envelope=envelope.to_json(),
             question=question,
+            priority=priority,
             state="due",
             attempts=0,
             unsure=0,
@@ -71,10 +78,10 @@ def heads(db: Connection) -> list[Due]:
 
 
 def ready(db: Connection, now: datetime) -> list[Due]:
-    """The heads of the lanes that may go out now."""
+    """The heads of the lanes that may go out now, the most urgent first."""
     waiting = select(_outbox.c.id).where(_outbox.c.state != "sent", _outbox.c.not_before > now)
     late = {row[0] for row in db.execute(waiting)}
-    return [due for due in heads(db) if due.id not in late]
+    return sorted((due for due in heads(db) if due.id not in late), key=lambda due: (due.priority, due.id))
 
 
 def _due(row: Any) -> Due:
@@ -86,6 +93,7 @@ def _due(row: Any) -> Due:
         conversation_id=row["conversation_id"],
         lead_id=row["lead_id"],
         question=row["question"],
+        priority=row["priority"],
         attempts=row["attempts"],
     )
 

@@ -145,6 +145,8 @@ class OutboxRow(SQLModel, table=True):
     lead_id: int | None = Field(default=None, foreign_key="lead.id")
     envelope: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     question: bool = False
+    priority: int = 0
+    """Replies before notices to staff before reminders."""
     state: str = Field(default="due", index=True)
     """due, sending, sent, or dead."""
     attempts: int = 0

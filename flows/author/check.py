@@ -38,7 +38,7 @@ def check(flow: Flow, file: str, frame: str = "_frame.toml") -> list[Problem]:
     found = [problem for check_one in checks for problem in check_one(flow)]
     # What can be reached is only worth asking when everything that is named is there.
     found = found or list(_reach(flow))
-    own = {*_frame_places(flow)}
+    own = {*_frame_places(flow)} - {place_of(step) for step in flow.steps if step.trial != FRAME}
     return [
         Problem(frame if ".".join(place.split(".")[:2]) in own else file, place, what, remedy)
         for place, what, remedy in dict.fromkeys(found)

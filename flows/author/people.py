@@ -25,7 +25,7 @@ class BadAnswers(Exception):
 def screen_person(flow: Flow, person: object) -> dict[str, Any]:
     """``{"id": ..., "date": "2026-11-22", "answers": {step: value}}`` to outcome, reasons and flags.
 
-    Values: an option id, a list of option ids, ``"not_sure"``, a date (``2026-11-14``, ``2026-11``, ``2026``
+    Values: an option id, a list of them, ``"not_sure"``, a date (``2026-11-14``, ``2026-11``, ``2026``
     or ``{"from": ..., "to": ...}``), a measure (``{"cm": 165}``), a number or a text. Raises BadAnswers.
     """
     if not isinstance(person, dict) or not isinstance(person.get("answers"), dict):
@@ -83,7 +83,7 @@ def _value(flow: Flow, step: Step, raw: Any) -> Any:
             raise ValueError("no such site")
         return raw
     if isinstance(raw, str) and step.option(raw):
-        return raw
+        return (raw,) if step.kind == "checklist" else raw
     return KINDS[step.kind].accept(step, raw)
 
 

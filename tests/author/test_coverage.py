@@ -113,9 +113,7 @@ def test_every_step_as_a_machine_reads_it(flow: Flow) -> None:
     assert knee["kind"] == "choice" and knee["options"] == ["left", "right", "both", "none"]
     assert knee["criteria"] == ["I2"] and knee["not_sure"] and knee["asked_if"] is None
     date = next(row for row in rows if row["id"] == "shot_date")
-    assert date["asked_if"] == (
-        "(half_year is shot) and (perhaps (not (shot_kind is stem or near or none)))"
-    )
+    assert date["asked_if"] == ("(half_year is shot) and (perhaps (not (shot_kind is stem or near or none)))")
     last = next(row for row in rows if row["id"] == "send")
     assert last["asked_if"] == "(offer is yes) or (offer_wait is call)"
 

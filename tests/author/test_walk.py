@@ -43,7 +43,8 @@ def test_every_step_answer_outcome_and_end_is_reached(report: dict[str, Any], fl
 
 
 @pytest.mark.parametrize(
-    ("birth", "steps"), [("1975", 20), ("1984-02-29", 20), ("1967", 20), ("1966-01-01", 19), ("1960", 19), ("1951", 19)]
+    ("birth", "steps"),
+    [("1975", 20), ("1984-02-29", 20), ("1967", 20), ("1966-01-01", 19), ("1960", 19), ("1951", 19)],
 )
 def test_the_budget_of_a_fully_eligible_person(flow: Flow, birth: str, steps: int) -> None:
     """Reading, section 4: 20 steps at 40 to 59 and 19 from 60 on, at most three of them typed."""

@@ -11,7 +11,16 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
-from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
 
 from bot.channels.telegram import NAME, Telegram, fate_of, parse
 from bot.deliver import Delivery

@@ -26,6 +26,7 @@ class BotProcess:
             "DATABASE_URL": f"sqlite:///{folder / 'prescreen.db'}",
             "TELEGRAM_TOKEN": server.token,
             "TELEGRAM_API": server.base_url,
+            "SEND_SPEED": "100",  # the server here sets no limits, and the people answer at once
             "STAFF_GROUP": str(team.chat.id if team else -1),
             "PTB_TIMEDELTA": "true",
         }

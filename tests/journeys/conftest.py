@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +34,14 @@ class House:
 
     def hires(self, *nurses: Person) -> None:
         """Puts people on the staff list, and lets them open a private chat with the bot."""
-        for nurse in nurses:
-            name = nurse.card["first_name"]
-            self.bot.run("staff", "add", name, "--telegram", str(nurse.id))
+
+        def hire(nurse: Person) -> None:
+            self.bot.run("staff", "add", nurse.card["first_name"], "--telegram", str(nurse.id))
             nurse.starts()
-            nurse.sees(f"You are on the staff list, {name}.")
+            nurse.sees(f"You are on the staff list, {nurse.card['first_name']}.")
+
+        with ThreadPoolExecutor() as desks:
+            list(desks.map(hire, nurses))
 
     def quiet(self, seconds: float = 10.0) -> None:
         """Waits until everything that came in is taken, and everything that is to go out has gone."""

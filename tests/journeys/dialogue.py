@@ -97,9 +97,13 @@ class Chat:
         return self._question(self.asked())
 
     def news(self) -> list[Message]:
-        """What the bot has sent or edited since the person last acted, in the order of the chat."""
+        """What the bot has said since the person last acted, in the order of the chat.
+
+        An old question that only lost its buttons is no news.
+        """
         chat = self.person.chat
-        return [message for message in chat.messages if message.from_bot and message.changed > chat.acted]
+        fresh = [message for message in chat.messages if message.from_bot and message.changed > chat.acted]
+        return [message for message in fresh if message.rows or not message.edited]
 
     def _new(self, wanted: Callable[[Message], bool], name: object) -> Message:
         """Waits for such a message among the news, the newest first."""
@@ -111,8 +115,12 @@ class Chat:
         return chat.server.until(newest, 10, lambda: f"{name} did not come; {chat.story()}")
 
     def _question(self, message: Message, *steps: str) -> str:
-        wanted = steps or [step.id for step in self.flow.steps]
-        return next((step for step in wanted if self.asks(message, step)), "")
+        """The question that the message puts; two steps with the same words differ in their answers."""
+        for step in [self._step(name) for name in steps] or self.flow.steps:
+            labels = [self.text(step.context, option.label) for option in step.options]
+            if self.asks(message, step.id) and all(message.key(re.compile(re.escape(label))) for label in labels):
+                return step.id
+        return ""
 
     def asks(self, message: Message, step: str) -> bool:
         """Whether the message puts this question."""
@@ -210,6 +218,11 @@ class Records:
         """The answers that count now."""
         state = self.conversation(person)["state"]
         return {step: answer["value"] for step, answer in state["answers"].items()}
+
+    def given_twice(self, person: Person) -> list[str]:
+        """Steps whose answer was written down more than once."""
+        query = "SELECT step FROM answer WHERE conversation_id = ? GROUP BY step HAVING count(*) > 1"
+        return [row["step"] for row in self.rows(query, self.conversation(person)["id"])]
 
     def leads(self, person: Person) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM lead WHERE chat = ?", str(person.id))

@@ -18,7 +18,12 @@ def every_reply(flow: Flow) -> list[Reply]:
     replies += [Asked("language", "zh_Hans"), Asked("faq", "how_long"), Asked("unwell", "emergency")]
     for step in flow.steps:
         replies += [Gave(option.id, step=step.id) for option in step.options]
-        replies += [Gave(None, step=step.id), Asked("change", step.id), Confirmed(True, step.id), Narrowed("12", step.id)]
+        replies += [
+            Gave(None, step=step.id),
+            Asked("change", step.id),
+            Confirmed(True, step.id),
+            Narrowed("12", step.id),
+        ]
         if step.kind == "checklist":
             replies += [Gave((), step=step.id), Sent(step.id)]
             replies += [Ticked(option.id, step.id) for option in step.options]

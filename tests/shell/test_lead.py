@@ -44,7 +44,8 @@ def test_staff_are_offered_only_what_is_possible(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "due"), [(22, "2026-11-23"), (23, "2026-11-24"), (26, "2026-11-27"), (27, "2026-11-30"), (28, "2026-11-30")]
+    ("day", "due"),
+    [(22, "2026-11-23"), (23, "2026-11-24"), (26, "2026-11-27"), (27, "2026-11-30"), (28, "2026-11-30")],
 )
 def test_a_first_call_is_due_on_the_next_working_day(day: int, due: str) -> None:
     moment = promise.due(NOW.replace(day=day), "Asia/Shanghai")

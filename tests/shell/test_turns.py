@@ -47,7 +47,9 @@ def test_the_transcript_is_what_was_said(desk: Desk, rosa: Somebody) -> None:
 
 
 def test_dangerous_and_private_words_are_nowhere(desk: Desk, rosa: Somebody) -> None:
-    rosa.starts().walks_to("mri").says("I want to die canary").says("I have hepatitis canary").says("x" * 5000 + "canary")
+    rosa.starts().walks_to("mri").says("I want to die canary").says("I have hepatitis canary").says(
+        "x" * 5000 + "canary"
+    )
     dump = str([desk.rows(f"SELECT * FROM {table}") for table in ("message", "answer", "conversation", "outbox")])
     assert "canary" not in dump
     assert rosa.step == "mri"
@@ -198,7 +200,10 @@ def test_answers_without_a_lead_are_erased_in_the_end(desk: Desk, rosa: Somebody
     desk.waits(days=2)
     sweep(desk.store, desk.deployment, desk.now)
     assert rosa.step is None and other.step is not None
-    assert desk.one("SELECT count(*) FROM answer a JOIN conversation c ON c.id = a.conversation_id WHERE chat = '501'") == 0
+    assert (
+        desk.one("SELECT count(*) FROM answer a JOIN conversation c ON c.id = a.conversation_id WHERE chat = '501'")
+        == 0
+    )
 
 
 def test_a_wish_for_other_trials_outlives_the_answers(desk: Desk, rosa: Somebody) -> None:
