@@ -18,10 +18,10 @@ chat: setup ## hold the whole conversation in this terminal
 	@$(BIN)/prescreen chat
 
 test: check ## everything
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-fast: setup ## while you work: no bot process
-	$(BIN)/python -m pytest -m "not slow"
+test-fast: setup ## while you work: no bot process, fewer random dialogues
+	EXAMPLES=15 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 check: setup ## format, lint, types, import contracts, trial files, catalogues
 	$(BIN)/ruff format --check .

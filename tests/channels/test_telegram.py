@@ -174,6 +174,7 @@ def test_a_full_server_is_waited_for_and_only_that_lane_waits(sending: Sending) 
     assert order.index(wei.chat.id) < len(order) - 2
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_lost_is_sent_again(sending: Sending) -> None:
     """At least once, and it says so: the first was carried out, but nobody knows."""
     rosa = sending.server.person("Rosa")
@@ -280,6 +281,7 @@ def test_an_update_that_cannot_be_read_is_set_aside_and_the_others_go_on() -> No
     assert feed.offsets[0] is None
 
 
+@pytest.mark.slow
 def test_an_update_that_fails_by_itself_is_set_aside_after_five_tries() -> None:
     tries: list[str] = []
 

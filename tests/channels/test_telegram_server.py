@@ -47,6 +47,8 @@ from telegram.request import HTTPXRequest
 
 from tests.telegram_server import ANONYMOUS_ADMIN, BOT_ID, Person, TelegramServer
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 

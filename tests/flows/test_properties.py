@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,13 @@ from tests.patient import EXTRA, LANGUAGES, NOW
 FLOW = load().newest("nct06570291")
 TODAY = date(2026, 11, 22)
 ASKED = [step for step in FLOW.steps if FLOW.index[step.id] < FLOW.index[CHECK] and not step.source]
+PERCENT = int(os.environ.get("EXAMPLES", "100"))
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def many(examples: int) -> int:
+    """Fewer while somebody works, all of them in ``make test``."""
+    return max(5, examples * PERCENT // 100)
 
 
 def days() -> st.SearchStrategy[date]:
@@ -132,7 +139,7 @@ def replies(draw: st.DrawFn, conversation: Conversation) -> Reply | str:
 
 
 @given(st.data())
-@settings(RELAXED, max_examples=150)
+@settings(RELAXED, max_examples=many(150))
 def test_any_dialogue_keeps_its_place(data: st.DataObject) -> None:
     """The stored step equals the fold, every turn says something, and the person always has a way on."""
     now = NOW
@@ -158,7 +165,7 @@ def test_any_dialogue_keeps_its_place(data: st.DataObject) -> None:
 
 
 @given(answer_sets(likely_fine=False), st.randoms(use_true_random=False))
-@settings(RELAXED, max_examples=200)
+@settings(RELAXED, max_examples=many(200))
 def test_the_order_of_answers_does_not_change_the_verdict(answers: dict[StepId, Answer], random: Any) -> None:
     shuffled = list(answers.items())
     random.shuffle(shuffled)
@@ -166,7 +173,7 @@ def test_the_order_of_answers_does_not_change_the_verdict(answers: dict[StepId, 
 
 
 @given(st.data())
-@settings(RELAXED, max_examples=200)
+@settings(RELAXED, max_examples=many(200))
 def test_not_sure_alone_never_excludes_or_waits(data: st.DataObject) -> None:
     """Every fact question answered "not sure" or without a reason against, in any mixture."""
     unsure = {step.id for step in ASKED if step.unsure and data.draw(st.booleans())}
@@ -179,7 +186,7 @@ def test_not_sure_alone_never_excludes_or_waits(data: st.DataObject) -> None:
 
 
 @given(answer_sets(), st.data())
-@settings(RELAXED, max_examples=200)
+@settings(RELAXED, max_examples=many(200))
 def test_an_answer_changed_and_changed_back_restores_the_verdict(
     answers: dict[StepId, Answer], data: st.DataObject
 ) -> None:
@@ -222,7 +229,7 @@ PERMANENT: tuple[dict[str, Value], ...] = (
 
 
 @given(answer_sets(), st.sampled_from(PERMANENT))
-@settings(RELAXED, max_examples=200)
+@settings(RELAXED, max_examples=many(200))
 def test_a_permanent_exclusion_always_rules_out(answers: dict[StepId, Answer], reason: dict[str, Value]) -> None:
     added = {StepId(step): Answer(value, TODAY) for step, value in reason.items()}
     answers = {**answers, **added, StepId("private"): Answer("fine", TODAY)}
@@ -231,7 +238,7 @@ def test_a_permanent_exclusion_always_rules_out(answers: dict[StepId, Answer], r
 
 
 @given(answer_sets(likely_fine=False))
-@settings(RELAXED, max_examples=300)
+@settings(RELAXED, max_examples=many(300))
 def test_the_wait_never_ends_before_any_single_wait(answers: dict[StepId, Answer]) -> None:
     verdict = weigh(FLOW, answers, TODAY)
     waits = [finding.until for finding in verdict.findings if finding.status == "WAIT"]
@@ -243,7 +250,7 @@ def test_the_wait_never_ends_before_any_single_wait(answers: dict[StepId, Answer
 
 
 @given(st.data())
-@settings(RELAXED, max_examples=100)
+@settings(RELAXED, max_examples=many(100))
 def test_the_number_of_questions_left_never_rises(data: st.DataObject) -> None:
     """Over any way forward, follow-ups included."""
 

@@ -18,11 +18,11 @@ from bot.library import load
 from bot.messages import Came, Envelope, Inbound
 from bot.store import Store, leads
 from bot.turns import take_turn
-from bot.words import Languages
 from flows.tidy import fold
 from tests.conftest import FINE, TYPED
-from tests.patient import NOW
+from tests.patient import LANGUAGES, NOW
 
+LIBRARY = load()
 GROUP = "-100500"
 ANA, LI = 7_000_000_001, 7_000_000_002
 
@@ -32,7 +32,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.store, self.now, self._count = store, NOW, 0
-        self.deployment = Deployment(load(), Languages(), Buttons(b"a key"), "nct06570291", 30, staff_group=GROUP)
+        self.deployment = Deployment(LIBRARY, LANGUAGES, Buttons(b"a key"), "nct06570291", 30, staff_group=GROUP)
         with store.begin() as db:
             leads.add_member(db, "Ana", ANA, "en")
             leads.add_member(db, "Li", LI, "zh_Hans")
