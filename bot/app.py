@@ -162,7 +162,7 @@ def profiles(deployed: Deployment) -> list[tuple[str, dict[str, str], dict[str, 
         values = {"short_title": title, "sponsor": flow.trial.sponsor}
         profile = {
             part: fill(words.text(f"say.profile_{part}", flow.says[f"profile_{part}"]), values)
-            for part in ("name", "short", "description")
+            for part in ("short", "description")
         }
         made.append((tag.partition("_")[0], profile, dict(commands(flow, words))))
     return made

@@ -22,7 +22,7 @@ from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
 from flows.offers import with_options
 from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
-from flows.speak import Speech
+from flows.speak import COMMANDS, Speech
 from flows.turn import Deleted, Ended, Event, SafetyShown, Say, Show, Tell
 from flows.words import Ear, Words
 
@@ -210,9 +210,6 @@ class _Taking:
             drop_keyboard=speech.drop_keyboard,
             numbered=speech.numbered,
         )
-
-
-COMMANDS = ("start", "help", "back", "change", "language", "person", "privacy", "stop", "delete")
 
 
 def commands(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:

@@ -41,6 +41,9 @@ MENUS: Mapping[str, tuple[What, ...]] = {
 }  # fmt: skip
 """The wishes that each menu offers, below what it lists itself."""
 
+COMMANDS: tuple[What, ...] = ("start", "help", "back", "change", "language", "person", "privacy", "stop", "delete")
+"""The wishes that a messenger lists in its own menu."""
+
 
 @dataclass(frozen=True, slots=True)
 class Button:

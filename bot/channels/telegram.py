@@ -131,13 +131,19 @@ class Telegram:
     # ------------------------------------------------------------------ profile
 
     async def introduce(self, language: str, profile: Mapping[str, str], commands: Mapping[str, str]) -> None:
-        """Sets the bot's texts and command menu for one two-letter language; "" is the default one."""
+        """Sets the bot's texts and command menu for one two-letter language; "" is the default one.
+
+        Only what differs is set: Telegram counts these calls strictly, and a bot may restart often.
+        """
         bot, code = self._bot, language or None
-        await bot.set_my_name(profile["name"], language_code=code)
-        await bot.set_my_short_description(profile["short"], language_code=code)
-        await bot.set_my_description(profile["description"], language_code=code)
+        short, long = profile["short"], profile["description"]
+        if (await bot.get_my_short_description(language_code=code)).short_description != short:
+            await bot.set_my_short_description(short, language_code=code)
+        if (await bot.get_my_description(language_code=code)).description != long:
+            await bot.set_my_description(long, language_code=code)
         listed = [BotCommand(name, text) for name, text in commands.items()]
-        await bot.set_my_commands(listed, language_code=code)
+        if list(await bot.get_my_commands(language_code=code)) != listed:
+            await bot.set_my_commands(listed, language_code=code)
         if code is None:
             await bot.set_chat_menu_button(menu_button=MenuButtonCommands())
 

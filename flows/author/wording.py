@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from flows.flow import Flow, Step
 from flows.kinds import KINDS
 from flows.kinds.measure import UNITS_ASKED
-from flows.speak import MENUS
+from flows.speak import COMMANDS, MENUS
 
 WHY_LENGTH = 200
 LABEL_LENGTH = 22
@@ -23,9 +23,6 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _FILLED = {"item", "short_title", "sponsor", "contact", "countries", "cities", "days", "site", "hours", "phone"}
 """What the text and the help of a question may mention besides earlier answers."""
 
-COMMANDS = ("start", "help", "back", "change", "language", "person", "privacy", "stop", "delete")
-"""The wishes that a messenger lists in its menu."""
-
 LINES = (
     *(f"menu_{menu}" for menu in MENUS),
     *(f"button_{wish}" for wish in dict.fromkeys(wish for menu in MENUS.values() for wish in menu)),
@@ -35,7 +32,7 @@ LINES = (
     *(f"button_{name}" for name in ("yes", "no", "change_it", "not_sure", "none_of_these", "done", "none_near")),
     *(f"unit_{unit}" for units in UNITS_ASKED.values() for unit in units),
     *(f"command_{wish}" for wish in COMMANDS),
-    *("profile_name", "profile_short", "profile_description"),
+    *("profile_short", "profile_description"),
     *("button_share_phone", "emergency_line", "emergency_other", "hotline_other"),
     *("progress", "helper", "answer_line", "not_now_open", "reasons", "reasons_none", "sent", "sent_person"),
     *("reminder_set", "reminder_open", "notices_set", "copy", "noted", "share_hint", "study_desk", "the_date"),

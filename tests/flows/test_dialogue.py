@@ -7,12 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from bot.words import Languages
+from flows import hear
+from flows.conversation import Conversation
 from flows.flow import CHECK, Flow
-from flows.reply import Asked, Elapsed, Garbled, Gave
+from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
 from flows.screening import Verdict
 from flows.turn import Cleared, Deleted, Ended, LeadRaised, ReminderWished, SafetyShown, Screened
 from tests.conftest import walk_to
-from tests.patient import LANGUAGES, Patient
+from tests.patient import LANGUAGES, NOW, Patient
 
 At = Callable[..., Patient]
 
@@ -271,6 +273,15 @@ def test_safety_comes_first_at_any_step(at: At, locale: str, sign: str, step: st
     assert patient.conversation == before
     assert [event.sign for event in patient.happened(SafetyShown)] == [sign]  # type: ignore[attr-defined]
     patient.replies(Asked("resume")).is_at(step)
+
+
+@pytest.mark.parametrize("locale", SAID)
+def test_no_step_is_deaf_to_danger(flow: Flow, locale: str) -> None:
+    words = LANGUAGES.patient(locale)
+    for step in flow.steps:
+        conversation = Conversation(flow.name, locale, step=step.id)
+        for sign, text in SAID[locale].items():
+            assert hear(flow, conversation, text, words, NOW) == Signalled(sign), step.id
 
 
 def test_a_pick_can_call_for_a_safety_message(at: At) -> None:
