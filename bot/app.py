@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import logging
 import signal
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot import catalogues
+from bot import catalogues, web
 from bot.buttons import Buttons
 from bot.channels import telegram
 from bot.channels.console import ME, Console
@@ -18,6 +19,7 @@ from bot.channels.console import NAME as CONSOLE
 from bot.deliver import Delivery
 from bot.deployment import Deployment
 from bot.desk.work import take_staff
+from bot.intake import Intake
 from bot.library import BadTrials, Library, load
 from bot.limits import Limits
 from bot.messages import Channel, Envelope, Inbound
@@ -32,6 +34,8 @@ from flows.speak import fill
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60.0
+STUCK = timedelta(minutes=10)
+"""After this long something due to be sent is not late but stuck."""
 
 
 def now() -> datetime:
@@ -95,6 +99,24 @@ class Conversations:
             key = f"trouble:{inbound.channel}:{inbound.external_id}"
             outbox.put(db, inbound.channel, inbound.chat, Envelope(text), key, at)
 
+    async def probe(self) -> None:
+        """Raises unless an update could be stored now."""
+        await asyncio.to_thread(self._probe)
+
+    def _probe(self) -> None:
+        with self.store.begin() as db:
+            conversations.beat(db, now())
+
+    async def ready(self) -> None:
+        """Raises unless updates can be stored and nothing has waited to be sent for too long."""
+        await asyncio.to_thread(self._ready)
+
+    def _ready(self) -> None:
+        self._probe()
+        with self.store.begin() as db:
+            if outbox.oldest(db) < now() - STUCK:
+                raise RuntimeError("the outbox is stuck")
+
     async def sweep(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
@@ -114,6 +136,7 @@ async def serve(settings: Settings) -> None:
     if problems := catalogues.check(deployed.library.flows.values()):
         raise BadTrials(problems)
     assert settings.telegram_token is not None
+    listening = _listener(settings)
     store = Store(settings.database_url)
     channel = telegram.Telegram(settings.telegram_token.get_secret_value(), settings.telegram_api)
     house = Conversations(store, deployed, {telegram.NAME: channel}, Limits(settings.send_speed))
@@ -121,12 +144,21 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    poller = Poller(channel, telegram.parse, house.take, house.set_aside)
-    log.info("serving %s", deployed.trial)
+    intake = Intake(telegram.parse, house.take, house.set_aside, channel.acknowledge)
+    webhook = settings.bot_mode == "webhook"
+    secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
+    page = web.make(house.probe, house.ready, intake if webhook else None, secret)
+    log.info("serving %s by %s", deployed.trial, settings.bot_mode)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_introduce(channel, deployed, stop))
-            group.create_task(poller.run(stop))
+            if listening is not None:
+                group.create_task(web.serve(page, listening, stop))
+            if webhook:
+                url = settings.webhook_url or ""
+                group.create_task(_until_done(lambda: channel.by_webhook(url, secret), "the webhook", stop))
+            else:
+                group.create_task(_poll(channel, Poller(channel, intake), stop))
+            group.create_task(_until_done(lambda: _introduce(channel, deployed), "the profile", stop))
             group.create_task(house.delivery.run(stop))
             group.create_task(house.sweep(stop))
     finally:
@@ -135,17 +167,34 @@ async def serve(settings: Settings) -> None:
     log.info("stopped; everything taken is stored")
 
 
-async def _introduce(channel: telegram.Telegram, deployed: Deployment, stop: asyncio.Event) -> None:
-    """Sets the profile and the command menus; tried again until Telegram takes them."""
+def _listener(settings: Settings) -> socket.socket | None:
+    try:
+        return web.listener(settings.listen) if settings.listen else None
+    except (OSError, OverflowError):
+        raise BadSettings(["LISTEN cannot be used: the port is taken or not ours. Choose another."]) from None
+
+
+async def _poll(channel: telegram.Telegram, poller: Poller, stop: asyncio.Event) -> None:
+    await _until_done(channel.by_polling, "polling", stop)
+    await poller.run(stop)
+
+
+async def _introduce(channel: telegram.Telegram, deployed: Deployment) -> None:
+    """Sets the profile and the command menus."""
+    await channel.open()
+    for code, profile, menu in profiles(deployed):
+        await channel.introduce(code, profile, menu)
+
+
+async def _until_done(call: Callable[[], Awaitable[None]], what: str, stop: asyncio.Event) -> None:
+    """Tries until Telegram takes it: a bot that starts during an outage must not need a second start."""
     pause = 1.0
     while not stop.is_set():
         try:
-            await channel.open()
-            for code, profile, menu in profiles(deployed):
-                await channel.introduce(code, profile, menu)
+            await call()
             return
         except Exception as error:
-            log.warning("the profile is not set yet: %s", type(error).__name__)
+            log.warning("%s is not set yet: %s", what, type(error).__name__)
             try:
                 await asyncio.wait_for(stop.wait(), pause)
             except TimeoutError:

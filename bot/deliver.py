@@ -56,13 +56,18 @@ class Delivery:
 
     async def drain(self) -> None:
         """Until nothing is due any more."""
-        while await self._start_lanes() or self._lanes:
-            await asyncio.wait(self._lanes.values(), return_when=asyncio.FIRST_COMPLETED)
+        busy = True
+        while busy:
+            busy = bool(self._lanes)
+            busy = await self._start_lanes() > 0 or busy
+            if self._lanes:
+                await asyncio.wait(self._lanes.values(), return_when=asyncio.FIRST_COMPLETED)
 
     async def _start_lanes(self) -> int:
         """One message at a time per lane; a slow lane holds up no other. Returns how many were started."""
+        busy = {*self._lanes}  # one that ends while we look was read before its result was written
         due = await asyncio.to_thread(self._ready)
-        due = [d for d in due if d.channel in self.channels and (d.channel, d.chat) not in self._lanes]
+        due = [d for d in due if d.channel in self.channels and (d.channel, d.chat) not in busy]
         self._pause = LOOK
         started = 0
         for item in due:

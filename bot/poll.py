@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from sqlalchemy.exc import OperationalError
-
-from bot.messages import Inbound
+from bot.intake import Intake
 
 log = logging.getLogger(__name__)
 
-TRIES = 5
-"""How often an update that fails by itself is tried before it is set aside, so that the others go on."""
 LONGEST_PAUSE = 30.0
 
 
 class Source(Protocol):
-    async def updates(self, offset: int | None) -> list[dict[str, Any]]: ...
-
-    async def acknowledge(self, callback: str) -> None: ...
+    async def updates(self, offset: int | None) -> list[dict[str, Any]]:
+        """The updates from ``offset`` on; asking confirms everything below it."""
 
 
 class Poller:
     """Reads updates and takes each in order. ``offset`` moves past an update only when it is done with."""
 
-    def __init__(
-        self,
-        source: Source,
-        parse: Callable[[Mapping[str, Any]], Inbound | None],
-        take: Callable[[Inbound], Awaitable[None]],
-        set_aside: Callable[[Mapping[str, Any], Inbound | None], Awaitable[None]],
-    ) -> None:
-        """``take`` commits a turn; ``set_aside`` keeps an update that cannot be taken."""
-        self.source, self.parse, self.take, self.set_aside = source, parse, take, set_aside
+    def __init__(self, source: Source, intake: Intake) -> None:
+        self.source, self.intake = source, intake
         self.offset: int | None = None
-        self._background: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         pause = 1.0
@@ -63,7 +49,7 @@ class Poller:
         """In order. What cannot be stored now is tried until it can; what fails by itself is set aside."""
         for update in updates:
             tries = 0
-            while not await self._one(update, tries):
+            while await self.intake.one(update, tries) != "done":
                 tries += 1
                 await _sleep(stop, min(0.2 * tries, LONGEST_PAUSE))
                 if stop.is_set():
@@ -71,40 +57,6 @@ class Poller:
             number = update.get("update_id")
             if isinstance(number, int):
                 self.offset = number + 1
-
-    async def _one(self, update: dict[str, Any], tries: int) -> bool:
-        """Whether the update is done with."""
-        inbound = None
-        try:
-            inbound = self.parse(update)
-            if inbound is None:
-                return True
-            if inbound.callback and tries == 0:
-                self._acknowledge(inbound.callback)
-            await self.take(inbound)
-        except OperationalError as error:
-            log.error("nothing can be stored now, try %s: %s", tries + 1, type(error).__name__)
-            return False
-        except Exception as error:
-            log.error("a turn failed, try %s of %s: %s", tries + 1, TRIES, type(error).__name__)
-            if inbound is not None and tries + 1 < TRIES:
-                return False
-            return await self._aside(update, inbound)
-        return True
-
-    async def _aside(self, update: dict[str, Any], inbound: Inbound | None) -> bool:
-        try:
-            await self.set_aside(update, inbound)
-        except Exception as error:
-            log.critical("a failed update cannot be set aside: %s", type(error).__name__)
-            return False
-        log.critical("an update was set aside; see the quarantine table")
-        return True
-
-    def _acknowledge(self, callback: str) -> None:
-        task = asyncio.create_task(self.source.acknowledge(callback))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
 
 def _told(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,12 @@ def _token(value: SecretStr) -> SecretStr:
     head, _, tail = value.get_secret_value().partition(":")
     if not head.isdigit() or len(tail) < 8:
         raise ValueError("not a bot token")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{32,256}", value.get_secret_value()):
+        raise ValueError("not a secret Telegram can send")
     return value
 
 
@@ -56,6 +63,10 @@ class Settings(BaseSettings):
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     telegram_api: str = Field(default="https://api.telegram.org/bot", pattern=r"^https?://")
     staff_group: int | None = None
+    bot_mode: Literal["polling", "webhook"] = "polling"
+    webhook_url: str | None = Field(default=None, pattern=r"^https?://[^/]+.*/telegram$")
+    webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
+    listen: str | None = Field(default=None, pattern=r"^[^:]+:\d{1,5}$")
     send_speed: float = Field(default=1.0, gt=0, le=100)
 
 
@@ -67,6 +78,10 @@ REMEDIES = {
     "LOG_LEVEL": "Use DEBUG, INFO, WARNING or ERROR.",
     "TELEGRAM_TOKEN": "Use the token that @BotFather gave you, like 123456:ABC-...",
     "TELEGRAM_API": "Use the address of a Bot API server, ending in /bot.",
+    "BOT_MODE": "Use polling or webhook.",
+    "WEBHOOK_URL": "Use the public address that leads here, ending in /telegram.",
+    "WEBHOOK_SECRET": "Use 32 to 256 random letters, digits, _ or -.",
+    "LISTEN": "Use host:port, like 127.0.0.1:8080.",
     "SEND_SPEED": "Use a number above 0, up to 100; 1 is Telegram's standard.",
     "STAFF_GROUP": "Use the number of the staff group, like -1001234567890.",
 }

@@ -89,6 +89,14 @@ class Telegram:
         with contextlib.suppress(TelegramError):
             await self._bot.answer_callback_query(callback)
 
+    async def by_webhook(self, url: str, secret: str) -> None:
+        """From now on Telegram calls ``url``; what is waiting comes that way too."""
+        await self._bot.set_webhook(url, secret_token=secret, allowed_updates=UPDATES)
+
+    async def by_polling(self) -> None:
+        """From now on updates are asked for; what is waiting stays."""
+        await self._bot.delete_webhook()
+
     # ------------------------------------------------------------------ out
 
     async def send(self, chat: str, envelope: Envelope, last: str) -> Sent:

@@ -42,6 +42,8 @@ def _lines() -> Iterator[str]:
 
 def _serve(options: argparse.Namespace) -> int:
     settings = load("telegram_token", "staff_group")
+    if settings.bot_mode == "webhook":
+        settings = load("telegram_token", "staff_group", "webhook_url", "webhook_secret", "listen")
     logging.getLogger().setLevel(settings.log_level)
     asyncio.run(app.serve(settings))
     return 0

@@ -15,6 +15,7 @@ from bot.store import ERASED
 from bot.store.tables import (
     AnswerRow,
     ConversationRow,
+    Heartbeat,
     Interest,
     LeadRow,
     MessageRow,
@@ -31,6 +32,7 @@ _answer = AnswerRow.__table__  # type: ignore[attr-defined]
 _message = MessageRow.__table__  # type: ignore[attr-defined]
 _outbox = OutboxRow.__table__  # type: ignore[attr-defined]
 _lead = LeadRow.__table__  # type: ignore[attr-defined]
+_heartbeat = Heartbeat.__table__  # type: ignore[attr-defined]
 _quarantine = Quarantine.__table__  # type: ignore[attr-defined]
 _interest = Interest.__table__  # type: ignore[attr-defined]
 
@@ -232,6 +234,12 @@ def transcript(db: Connection, conversation_id: int) -> list[tuple[bool, str]]:
         .order_by(_message.c.id)
     )
     return [(outgoing, text) for outgoing, text in rows]
+
+
+def beat(db: Connection, now: datetime) -> None:
+    """A real write: it fails when the disk is full or the file cannot be written."""
+    if db.execute(update(_heartbeat).values(at=now)).rowcount == 0:
+        db.execute(insert(_heartbeat).values(id=1, at=now))
 
 
 def set_aside(db: Connection, channel: str, payload: Any, now: datetime) -> None:

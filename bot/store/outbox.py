@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from bot.messages import Envelope
 from bot.store.tables import OutboxRow
@@ -82,6 +82,13 @@ def ready(db: Connection, now: datetime) -> list[Due]:
     waiting = select(_outbox.c.id).where(_outbox.c.state != "sent", _outbox.c.not_before > now)
     late = {row[0] for row in db.execute(waiting)}
     return sorted((due for due in heads(db) if due.id not in late), key=lambda due: (due.priority, due.id))
+
+
+def oldest(db: Connection) -> datetime:
+    """Since when the message that has waited longest could have gone; the end of time if none waits."""
+    waiting = select(func.min(_outbox.c.not_before)).where(_outbox.c.state.in_(("due", "sending")))
+    found: datetime | None = db.execute(waiting).scalar()
+    return found or datetime.max.replace(tzinfo=UTC)
 
 
 def _due(row: Any) -> Due:

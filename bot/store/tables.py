@@ -182,6 +182,15 @@ class Interest(SQLModel, table=True):
     at: datetime
 
 
+class Heartbeat(SQLModel, table=True):
+    """One row that is written to see whether anything can be written."""
+
+    __tablename__ = "heartbeat"
+
+    id: int = Field(default=1, primary_key=True)
+    at: datetime
+
+
 class Quarantine(SQLModel, table=True):
     """An update that could not be taken: kept as it came, for a person to look at."""
 

@@ -24,6 +24,7 @@ from telegram.error import (
 
 from bot.channels.telegram import NAME, Telegram, fate_of, parse
 from bot.deliver import Delivery
+from bot.intake import Intake
 from bot.messages import Envelope, Inbound
 from bot.poll import Poller
 from bot.store import Store, outbox
@@ -254,7 +255,8 @@ def polls(updates: list[dict[str, Any]], take: Take, until: Callable[[], bool]) 
 
     async def run() -> Feed:
         feed, stop = Feed(updates), asyncio.Event()
-        running = asyncio.create_task(Poller(feed, parse, take, set_aside).run(stop))
+        intake = Intake(parse, take, set_aside, feed.acknowledge)
+        running = asyncio.create_task(Poller(feed, intake).run(stop))
         async with asyncio.timeout(20):
             while not until():
                 await asyncio.sleep(0.01)

@@ -104,7 +104,13 @@ def test_every_dependency_has_its_line() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     told = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     names = [re.split(r"[<>=]", name)[0] for name in project["project"]["dependencies"]]
-    assert [name for name in names if f"| {name} |" not in told] == []
+    listed = {
+        name.strip()
+        for line in told.splitlines()
+        if line.startswith("| ")
+        for name in line.split("|")[1].split(",")
+    }
+    assert set(names) <= listed
 
 
 def test_decisions_are_short() -> None:

@@ -46,6 +46,12 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "heartbeat",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "interest",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("channel", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -221,6 +227,7 @@ def downgrade() -> None:
     op.drop_table("receipt")
     op.drop_table("quarantine")
     op.drop_table("interest")
+    op.drop_table("heartbeat")
     with op.batch_alter_table("conversation", schema=None) as batch_op:
         batch_op.drop_index(
             "one_current_conversation", sqlite_where=sa.text("current"), postgresql_where=sa.text("current")
