@@ -16,7 +16,7 @@ from bot.store import Store, conversations, outbox
 from bot.store.conversations import Kept
 from flows import Reply, Turn, advance, hear, speak, start
 from flows.engine import today_of
-from flows.flow import Flow
+from flows.flow import CONSENT, Flow
 from flows.hear import danger
 from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
@@ -132,6 +132,8 @@ class _Taking:
             isinstance(reply, Garbled) and reply.reason in ("unclear", "range", "future", "unit")
         ):
             return
+        if isinstance(reply, Garbled) and CONSENT not in kept.conversation.answers:
+            return  # nothing that may be about health is kept before consent
         text = clean(self.inbound.text) if self.inbound.kind == "text" else _pressed(self, flow, kept, reply)
         if text:
             step = kept.conversation.step

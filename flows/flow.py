@@ -24,8 +24,8 @@ EFFECTS = ("screen", "send", "send_person", "remind", "notices")
 
 CONTACT = "contact"
 """The part of the frame that asks for contact details."""
-CHECK, SITE, SEND_PERSON = StepId("check"), StepId("site"), StepId("send_person")
-"""The frame's fixed points: the check page, the nearest site, the send of a person request."""
+CONSENT, CHECK, SITE, SEND_PERSON = map(StepId, ("consent", "check", "site", "send_person"))
+"""The frame's fixed points: consent, the check page, the nearest site, the send of a person request."""
 PERSON = StepId("person")
 """Not a step: stands among the answers when somebody asked for a person."""
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from flows import turn as says
 from flows.answer import Answer, Span, StepId, Value
 from flows.conversation import Conversation, Pending
-from flows.flow import CHECK, CONTACT, SITE, Flow, Option, Step
+from flows.flow import CHECK, CONSENT, CONTACT, SITE, Flow, Option, Step
 from flows.kinds import KINDS, measure
 from flows.kinds import date as dates
 from flows.machine import place
@@ -216,7 +216,7 @@ class _Voice:
         return fill(self._line("progress"), values)
 
     def _helper(self, step: Step) -> str:
-        consent = self.conversation.answers.get(StepId("consent"))
+        consent = self.conversation.answers.get(CONSENT)
         helps = consent is not None and consent.value in ("helper", "not_here")
         return self._line("helper") + " " if helps and self.flow.part_by_id[step.part].counted else ""
 

@@ -12,7 +12,7 @@ from bot.messages import Envelope, parts
 from bot.store import leads, outbox
 from flows.answer import StepId, value_to_json
 from flows.conversation import Conversation
-from flows.flow import CONTACT
+from flows.flow import CONSENT, CONTACT
 from flows.screening import Verdict
 from flows.turn import LeadRaised
 
@@ -54,7 +54,7 @@ def lead_raised(db: Connection, happening: Happening, event: LeadRaised) -> dict
 
 def _values(happening: Happening, event: LeadRaised) -> dict[str, Any]:
     after, flow = happening.after, happening.flow
-    consent = after.answers.get(StepId("consent"))
+    consent = after.answers.get(CONSENT)
     values: dict[str, Any] = {
         "conversation_id": happening.kept.id,
         "site": event.site if flow.site(event.site) else "",

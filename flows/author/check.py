@@ -11,7 +11,20 @@ from flows.answer import StepId
 from flows.author import wording
 from flows.author.paths import TYPED, Paths, TooManyPaths, probe
 from flows.facts import FORMULAS
-from flows.flow import CHECK, CONTACT, EFFECTS, NOT_SURE, OUTCOMES, PERSON, SEND_PERSON, SITE, Criterion, Flow, Step
+from flows.flow import (
+    CHECK,
+    CONSENT,
+    CONTACT,
+    EFFECTS,
+    NOT_SURE,
+    OUTCOMES,
+    PERSON,
+    SEND_PERSON,
+    SITE,
+    Criterion,
+    Flow,
+    Step,
+)
 from flows.kinds import KINDS
 from flows.machine import BACK_TO_QUESTIONS, DONE, asked_if
 from flows.offers import NOWHERE
@@ -52,7 +65,7 @@ def place_of(step: Step) -> str:
 
 def _frame_places(flow: Flow) -> Iterator[str]:
     yield from (place_of(step) for step in flow.steps if step.trial == FRAME)
-    yield from (f"step.{step}" for step in (CHECK, SITE, SEND_PERSON))
+    yield from (f"step.{step}" for step in (CONSENT, CHECK, SITE, SEND_PERSON))
     for name, table in (("ends", flow.ends), ("outcomes", flow.outcomes), ("says", flow.says)):
         yield from (f"{name}.{key}" for key in (*table, DONE, "stopped", "declined", *wording.LINES))
     yield from (f"safety.{sign.id}" for sign in flow.safety)
@@ -388,7 +401,7 @@ def _listing(flow: Flow) -> Found:
 
 
 def _frame(flow: Flow) -> Found:
-    for step_id in (CHECK, SITE, SEND_PERSON):
+    for step_id in (CONSENT, CHECK, SITE, SEND_PERSON):
         if step_id not in flow.index:
             yield f"step.{step_id}", "The frame needs this step.", "Add it."
     if not any(step.part == CONTACT for step in flow.steps):

@@ -239,3 +239,11 @@ def test_odd_characters_reach_no_table(desk: Desk, rosa: Somebody) -> None:
     rosa.says("Su\x00zh\u202eou \ud800 1").presses("Wuxi").says("{reference} %s <b>").says("O'Example")
     answers = dict(tuple(row) for row in desk.rows("SELECT step, value FROM answer"))
     assert answers["town"] == '"Suzhou 1"' and answers["first_name"] == '"{reference} %s <b>"'
+
+
+def test_nothing_typed_before_consent_is_kept(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().says("my canary knee hurts").presses("English").says("my canary knee hurts")
+    assert rosa.step == "consent"
+    assert "canary" not in str(
+        [desk.rows(f"SELECT * FROM {table}") for table in ("message", "answer", "conversation")]
+    )
