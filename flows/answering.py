@@ -218,7 +218,10 @@ def garbled(turning: Turning, reply: Garbled) -> Turn:
     if turning.before.pending is not None and turning.before.pending.why not in ("unit",):
         return turning.ask(Retry(step.id, "pending", misses), misses=misses)
     return turning.done(
-        Retry(step.id, reply.reason, misses), Ask(step.id, turning.before.draft), misses=misses, pending=None
+        Retry(step.id, reply.reason, misses),
+        Ask(step.id, brief=True, draft=turning.before.draft),
+        misses=misses,
+        pending=None,
     )
 
 

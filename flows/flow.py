@@ -44,6 +44,8 @@ class Option:
     """How a later question names this answer, where it says ``{step_id}``."""
     safety: str = ""
     """A safety message (id in ``Flow.safety``) that this pick shows before anything else."""
+    heard: str = ""
+    """What people write for it besides its label, separated by ``;``."""
     does: str = ""
     """One of ``EFFECTS``: what this tap sets going beyond the next question."""
 

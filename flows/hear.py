@@ -42,21 +42,35 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
     ear = Ear(words, flow.heard)
     if (sign := danger(flow, text, words)) is not None:
         return Signalled(sign)
-    if (wish := _wish(text, ear, flow.says)) is not None:
+    step = _open_step(flow, conversation, words)
+    wish = _wish(text, ear, flow.says)
+    if wish is not None and not _answers(step, conversation, text, ear):
         return wish
     if len(text) > LONG:
         return Garbled("long")
-    if text.startswith("/"):
+    if step is None or text.startswith("/"):
         return Garbled("unclear")  # a command that we do not have is nobody's name or town
-    if conversation.life != "open" or conversation.step is None:
-        return Garbled("unclear")
-    step = with_options(flow, flow.step_by_id[conversation.step], conversation.answers, words.languages)
     if conversation.pending is not None and (reply := _pending(flow, conversation, text, ear, now)):
         return reply
     answer = _answer(step, text, ear, today_of(flow, now))
     if isinstance(answer, Garbled) and step.kind not in ("text", "email", "phone") and _private(text, ear):
         return Garbled("private")
     return answer
+
+
+def _open_step(flow: Flow, conversation: Conversation, words: Words) -> Step | None:
+    """The open question, with the options this person sees."""
+    if conversation.life != "open" or conversation.step is None:
+        return None
+    step = flow.step_by_id[conversation.step]
+    return with_options(flow, step, conversation.answers, words.languages)
+
+
+def _answers(step: Step | None, conversation: Conversation, text: str, ear: Ear) -> bool:
+    """Whether words that are also a wish ("go on") name an answer of the open question, which comes first."""
+    if step is None or step.kind != "choice" or conversation.pending is not None or text.startswith("/"):
+        return False
+    return choice.named(step, text, ear) is not None
 
 
 def danger(flow: Flow, text: str, words: Words) -> str | None:
@@ -119,7 +133,7 @@ def _answer(step: Step, text: str, ear: Ear, today: date) -> Reply:
         fold(ear.words.text(step.context, step.unsure_label)) or None,
     }:
         return Gave(None, text.strip())
-    if step.options and step.kind != "checklist" and (option := choice.pick(step, text, ear)) is not None:
+    if step.kind != "checklist" and (option := choice.named(step, text, ear)) is not None:
         return Gave(option.id, text.strip())
     reply = KINDS[step.kind].read(step, text, ear, today)
     if isinstance(reply, Garbled) and step.kind == "measure" and reply.reason == "unit":

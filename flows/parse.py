@@ -318,6 +318,7 @@ def _option(table: _Table) -> Option:
         detail=table.text("detail", ""),
         say=table.text("say", ""),
         safety=table.text("safety", ""),
+        heard=table.text("heard", ""),
         does=table.text("does", ""),
     )
 

@@ -133,6 +133,7 @@ class _Voice:
         step = with_options(self.flow, raw, self.conversation.answers, self.words.languages)
         values = self._values(step)
         text = fill(self.words.text(step.context, step.text), values)
+        text = text.rpartition("\n\n")[2] if say.brief else text
         parts = [self._progress(step), self._helper(step) + text]
         if step.help:
             parts[-1] += "\n" + fill(self.words.text(step.context, step.help), values)
@@ -225,6 +226,8 @@ class _Voice:
         name = step.kind if retry.reason == "unclear" else retry.reason
         rungs = [key for n in (1, 2, 3) if (key := f"retry_{name}_{n}") in self.flow.says]
         last = len(rungs)
+        if name == step.kind and not step.unsure and not step.probes:
+            rungs[-1] = "retry_stuck"  # there is no "not sure" to tap
         number = retry.miss if retry.miss <= last else last - (retry.miss - last) % 2
         return self._line(rungs[number - 1])
 

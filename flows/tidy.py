@@ -20,6 +20,21 @@ def fold(text: str) -> str:
     return " ".join((_EDGES.sub("", plain) or plain).split())
 
 
+_NO_WORD = re.compile(r"[^\w'+]+")
+
+
+def bare(text: str) -> str:
+    """Like ``fold``, and without punctuation between the words: ``"Yes, for me"`` becomes ``"yes for me"``."""
+    return _NO_WORD.sub(" ", fold(text)).strip()
+
+
+def within(part: str, whole: str) -> bool:
+    """Whole words within words; anything within scripts that write without spaces. Both are bare."""
+    if any("\u3040" <= char <= "\u9fff" for char in part):
+        return part in whole
+    return f" {part} " in f" {whole} "
+
+
 def digits(text: str) -> str:
     """Digits of any script as 0-9."""
     return "".join(

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The open question. ``again`` when it only changes what is already on the screen (a tick)."""
+    """The open question. ``again`` when it only changes what is already on the screen (a tick).
+
+    ``brief`` after a miss: what a long question says before its last paragraph was just read.
+    """
 
     step: StepId
     draft: tuple[str, ...] = ()
     again: bool = False
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

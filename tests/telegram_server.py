@@ -1,5 +1,6 @@
 """A Telegram Bot API server on loopback, and the people and groups who talk to the bot through it: it keeps
-updates until they are confirmed, holds the bot to Telegram's limits, and refuses in Telegram's own words."""
+updates until they are confirmed, by a poll or by the webhook it brings them to, holds the bot to Telegram's
+limits, and refuses in Telegram's own words."""
 
 from __future__ import annotations
 
@@ -9,24 +10,37 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import unescape
 from inspect import isawaitable
+from ipaddress import ip_address
+from itertools import count
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 
 Json = dict[str, Any]
 Wanted = str | re.Pattern[str]
 Standing = Literal["stranger", "member", "blocked", "kicked", "left"]
 T = TypeVar("T")
+# How an answer reaches the bot when it does not simply reach it.
+Manner = Callable[[web.Request, web.Response], Awaitable[web.StreamResponse]]
+Lane = tuple[str, int]
 
 DAY = 24 * 3600
 # Somebody waits for the answer to a tap, so Telegram gives up on telling it far sooner than on a message.
 TAP_KEPT = 150
 LONGEST_POLL = 50
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
+LONGEST_RETRY_AFTER = 3600
+# A webhook that answers 410 Gone, and nothing else, for so long is closed.
+GONE_FOR_GOOD = 23 * 3600
 BOT_ID = 7_123_456_789
 ANONYMOUS_ADMIN = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 
@@ -106,15 +120,28 @@ class Clock:
         return time.time() + self.offset
 
 
+class Delivery(NamedTuple):
+    """One POST of an update to the webhook, `at` by the server's clock: the status of the answer, or the error."""
+
+    update_id: int
+    chat_id: int
+    outcome: int | str
+    at: float
+
+
 @dataclass
 class Failure:
-    """How the next `times` calls that fit will end; a call `carried_out` takes effect all the same."""
+    """How the next `times` calls that fit will end; a call `carried_out` takes effect all the same.
+
+    Without an `answer` of its own it leaves the call its own one, and only the `manner` of sending is odd.
+    """
 
     method: str
     times: float
-    answer: RefusalError
+    answer: RefusalError | None
     chat_id: int | None
     carried_out: bool
+    manner: Manner | None = None
 
     def fits(self, method: str, params: Json) -> bool:
         same_chat = self.chat_id is None or params.get("chat_id") == self.chat_id
@@ -147,6 +174,19 @@ class Update:
     def payload(self) -> Json:
         return {"update_id": self.update_id, self.kind: self.content}
 
+    @cached_property
+    def body(self) -> bytes:
+        """What a webhook is sent, the same at every try."""
+        return json.dumps(self.payload).encode()
+
+    @property
+    def chat_id(self) -> int:
+        """The chat that it is about, 0 if it is about none (or is an invention of a test)."""
+        try:
+            return int((self.content.get("message") or self.content)["chat"]["id"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return 0
+
 
 class UpdateQueue:
     """The updates not yet confirmed, and the rules of getUpdates about them; the owner locks."""
@@ -157,9 +197,11 @@ class UpdateQueue:
         self.allowed = USUAL_KINDS
         self.told: dict[int, Update] = {}
         self.twice = 0
+        self.on_add: Callable[[Update], object] | None = None
         self._queue: list[Update] = []
         self._again: list[Update] = []
         self._to_repeat: set[int] = set()
+        self._first_expires = float("inf")
 
     @property
     def pending(self) -> list[Update]:
@@ -176,13 +218,18 @@ class UpdateQueue:
         self.next_id += 1
         self.told[update.update_id] = update
         self._queue.append(update)
+        self._first_expires = min(self._first_expires, update.expires)
         if self.twice:
             self.twice -= 1
             self._to_repeat.add(update.update_id)
+        if self.on_add is not None:
+            self.on_add(update)
         return update
 
     def repeat(self, update: Update) -> None:
         self._again.append(update)
+        if self.on_add is not None:
+            self.on_add(update)
 
     def confirm(self, offset: int | None) -> list[int]:
         """Forgets what an offset confirms (a negative one: all but the last ones), and gives the ids."""
@@ -203,11 +250,287 @@ class UpdateQueue:
         self._again = self._again[limit:]
         return [update.payload for update in batch]
 
+    def has(self, update: Update) -> bool:
+        self._expire()
+        return place_of(update, self._again) is not None or place_of(update, self._queue) is not None
+
+    def done(self, update: Update) -> None:
+        """Forgets one telling of an update, which is what a webhook confirms."""
+        if (place := place_of(update, self._again)) is not None:
+            del self._again[place]
+        elif (place := place_of(update, self._queue)) is not None:
+            del self._queue[place]
+            if update.update_id in self._to_repeat:
+                self.repeat(update)
+
     def clear(self) -> None:
         self._queue, self._again = [], []
 
     def _expire(self) -> None:
-        self._queue = [update for update in self._queue if update.expires >= self.clock.now()]
+        now = self.clock.now()
+        if now > self._first_expires:
+            self._queue = [update for update in self._queue if update.expires >= now]
+            self._first_expires = min((update.expires for update in self._queue), default=float("inf"))
+
+
+def place_of(update: Update, updates: list[Update]) -> int | None:
+    return next((place for place, one in enumerate(updates) if one is update), None)
+
+
+@dataclass
+class Habits:
+    """How updates are brought to a webhook, in seconds; a test may change it at any time.
+
+    After the first failure Telegram tries again at once, then after 2 s, and doubles that up to 60 to 120 s.
+    """
+
+    timeout: float = 30
+    first_pause: float = 0.2
+    factor: float = 2
+    longest_pause: float = 60
+    # Telegram in fact keeps messages in order by chat and taps by person, and nothing in order between them.
+    kinds_apart: bool = False
+
+
+class WebhookFaults:
+    """What goes wrong between the server and the webhook; `TelegramServer.heal` ends it."""
+
+    def __init__(self, changed: threading.Condition) -> None:
+        self._changed = changed
+        self.clear()
+
+    def clear(self) -> None:
+        with self._changed:
+            self.late = 0.0
+            self._twice, self._cuts, self._overtaken = 0, deque[float | None](), deque[float]()
+
+    def duplicate_next(self, count: int = 1) -> None:
+        """Each of the next `count` POSTs is made twice at once; the second answer is the one that counts."""
+        with self._changed:
+            self._twice += count
+
+    def reorder_next(self, count: int = 1, wait: float = 1) -> None:
+        """Each of the next `count` updates, one at a time, lets a later one of another chat go first, unless
+        none has been taken within `wait` seconds."""
+        with self._changed:
+            self._overtaken += [wait] * count
+
+    def cut_next(self, count: int = 1, after: float | None = None) -> None:
+        """Each of the next `count` POSTs arrives, but its answer is not read: the connection closes as it
+        begins, or even `after` so many seconds, when the bot may still be at work."""
+        with self._changed:
+            self._cuts += [after] * count
+
+    def delay(self, seconds: float) -> None:
+        """Every POST from now on goes out that much later, by the server's clock; 0 ends it."""
+        with self._changed:
+            self.late = seconds
+
+    def next_is_twice(self) -> bool:
+        with self._changed:
+            twice = self._twice > 0
+            self._twice -= twice
+            return twice
+
+    def next_overtaken(self) -> float | None:
+        with self._changed:
+            return self._overtaken.popleft() if self._overtaken else None
+
+    def next_cut(self) -> tuple[bool, float | None]:
+        with self._changed:
+            return (True, self._cuts.popleft()) if self._cuts else (False, None)
+
+
+class Tried(NamedTuple):
+    """What one POST came to; `error` is empty if the update was taken."""
+
+    delivery: Delivery
+    error: str = ""
+    retry_after: int = 0
+    reply: bytes = b""
+
+
+class Courier:
+    """Brings updates to one webhook: those of a chat one by one, each until it was answered with 2xx, and those
+    of several chats at a time. It lives in the server's loop, and so do its methods."""
+
+    def __init__(self, server: TelegramServer, hook: Json, pending: Iterable[Update]) -> None:
+        self.server = server
+        self.error: Json = {}
+        secret = {SECRET_HEADER: hook["secret_token"]} if hook.get("secret_token") else {}
+        self._url, self._headers = hook["url"], {"Content-Type": "application/json"} | secret
+        self._free = asyncio.Semaphore(connections_of(hook))
+        self._lanes: dict[Lane, deque[Update]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._clock_moved = asyncio.Event()
+        self._held: Update | None = None
+        self._overtaken = asyncio.Event()
+        self._gone_since: float | None = None
+        self._stopped = False
+        for update in pending:
+            self.take(update)
+        self.task = asyncio.create_task(self._run())
+
+    def take(self, update: Update) -> None:
+        if self._stopped:
+            return
+        key = self._lane_of(update)
+        if key in self._lanes:
+            self._lanes[key].append(update)
+            return
+        self._lanes[key] = deque([update])
+        if self._group is not None:
+            self._group.create_task(self._serve(key))
+
+    def stop(self) -> None:
+        """Ends at once: what is on its way may arrive, but its answer counts no more."""
+        self._stopped = True
+        self.task.cancel()
+
+    def look_at_clock(self) -> None:
+        self._clock_moved.set()
+        self._clock_moved.clear()
+
+    def _lane_of(self, update: Update) -> Lane:
+        if not update.chat_id:
+            return "alone", update.update_id
+        if not self.server.habits.kinds_apart:
+            return "chat", update.chat_id
+        if update.kind == "callback_query":
+            return update.kind, update.content.get("from", {}).get("id", 0)
+        return update.kind.removeprefix("edited_"), update.chat_id
+
+    async def _run(self) -> None:
+        session = ClientSession(
+            connector=TCPConnector(limit=0),
+            cookie_jar=DummyCookieJar(),
+            timeout=ClientTimeout(),
+            skip_auto_headers=["User-Agent"],
+        )
+        async with session as self._session, asyncio.TaskGroup() as self._group:
+            for key in self._lanes:
+                self._group.create_task(self._serve(key))
+            await asyncio.Event().wait()
+
+    async def _serve(self, key: Lane) -> None:
+        lane = self._lanes[key]
+        while lane:
+            try:
+                await self._bring(lane[0])
+            except Exception as error:
+                self.server.problems.append(f"webhook: the server itself failed: {error!r}.")
+            lane.popleft()
+        del self._lanes[key]
+
+    async def _bring(self, update: Update) -> None:
+        """Tries until the update is taken, or no longer waits, or would not before the next try."""
+        habits, clock = self.server.habits, self.server.clock
+        await self._let_another_pass(update)
+        pause = habits.first_pause
+        for tries in count(1):
+            await self._sleep(self.server.webhook_faults.late)
+            async with self._free:
+                with self.server.changed:
+                    if self._stopped or not self.server.queue.has(update):
+                        return
+                tried = await self._try(update)
+            if not tried[-1].error:
+                self._gone_since = None
+                await self._obey(tried[-1].reply)
+                self.server.record([one.delivery for one in tried], taken=update)
+                if self._held is not None and update.update_id > self._held.update_id:
+                    self._overtaken.set()
+                return
+            self.error = {"last_error_date": self.server.date, "last_error_message": tried[-1].error}
+            self.server.record([one.delivery for one in tried])
+            if self._is_gone(tried[-1].delivery.outcome):
+                self.server.hang_up()
+            wait = float(tried[-1].retry_after)
+            if not wait and tries > 1:
+                wait, pause = min(pause, habits.longest_pause), pause * habits.factor
+            if clock.now() + wait > update.expires:
+                with self.server.changed:
+                    self.server.queue.done(update)
+                return
+            await self._sleep(wait)
+
+    async def _try(self, update: Update) -> list[Tried]:
+        times = 2 if self.server.webhook_faults.next_is_twice() else 1
+        return list(await asyncio.gather(*(self._post(update) for _ in range(times))))
+
+    async def _post(self, update: Update) -> Tried:
+        at = self.server.clock.now()
+        cut, after = self.server.webhook_faults.next_cut()
+
+        def came_to(outcome: int | str) -> Delivery:
+            return Delivery(update.update_id, update.chat_id, outcome, at)
+
+        def broke(error: str) -> Tried:
+            return Tried(came_to(error), error)
+
+        try:
+            async with asyncio.timeout(self.server.habits.timeout if after is None else after):
+                post = self._session.post(self._url, data=update.body, headers=self._headers, allow_redirects=False)
+                async with post as response:
+                    if cut:
+                        response.close()
+                        return broke("Connection closed")
+                    reply = await response.read()
+        except TimeoutError:
+            return broke("Connection closed" if cut else "Read timeout expired")
+        except ConnectionRefusedError:
+            return broke("Connection refused")
+        except (ClientError, OSError) as error:
+            refused = isinstance(error.__cause__, ConnectionRefusedError)
+            return broke("Connection refused" if refused else "Connection closed")
+        except asyncio.CancelledError:
+            self.server.record([came_to("Webhook closed")])
+            raise
+        if 200 <= response.status <= 299:
+            return Tried(came_to(response.status), reply=reply)
+        wrong = f"Wrong response from the webhook: {response.status} {response.reason}"
+        wait = response.headers.get("Retry-After", "")
+        retry_after = min(int(wait), LONGEST_RETRY_AFTER) if re.fullmatch("[0-9]{1,9}", wait) else 0
+        return Tried(came_to(response.status), wrong, retry_after)
+
+    async def _obey(self, reply: bytes) -> None:
+        """Carries out the call that an answer may hold; nobody is told what comes of it."""
+        try:
+            params = json.loads(reply)
+        except ValueError:
+            return
+        if isinstance(params, dict) and isinstance(name := params.pop("method", None), str):
+            if re.match("get|(setwebhook|deletewebhook|close|logout)$", name, re.IGNORECASE):
+                return
+            with suppress(RefusalError):
+                await self.server.carry_out(name, {k: read_param(k, v) for k, v in params.items()})
+
+    def _is_gone(self, outcome: int | str) -> bool:
+        """Whether the webhook has answered with 410, and nothing but 410, for too long."""
+        if outcome != 410:
+            self._gone_since = self._gone_since if isinstance(outcome, str) else None
+            return False
+        now = self.server.clock.now()
+        self._gone_since = self._gone_since or now
+        return now > self._gone_since + GONE_FOR_GOOD
+
+    async def _let_another_pass(self, update: Update) -> None:
+        wait = None if self._held else self.server.webhook_faults.next_overtaken()
+        if wait is not None:
+            self._held = update
+            self._overtaken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._overtaken.wait()
+            self._held = None
+
+    async def _sleep(self, seconds: float) -> None:
+        """Waits by the server's clock, which a test may move."""
+        due = self.server.clock.now() + seconds
+        while (left := due - self.server.clock.now()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._clock_moved.wait()
 
 
 @dataclass(frozen=True)
@@ -532,6 +855,7 @@ class TelegramServer:
         self.changed = threading.Condition(threading.RLock())
         self.calls: list[Call] = []
         self.offsets: list[Poll] = []
+        self.deliveries: list[Delivery] = []
         self.problems: list[str] = []
         self.chats: dict[int, Chat] = {}
         self.presses: dict[str, Press] = {}
@@ -539,12 +863,16 @@ class TelegramServer:
         self.profile: dict[str, dict[str, str]] = {"name": {}, "description": {}, "short_description": {}}
         self.menu_buttons: dict[int, Json] = {}
         self.webhook: Json | None = None
+        self.webhook_faults = WebhookFaults(self.changed)
+        self.habits = Habits()
         self.on_confirm: Callable[[list[int]], None] | None = None
         self._random = random.Random(seed)
         self.queue = UpdateQueue(self.clock, self._random.randrange(400_000_000, 900_000_000))
         self._failures: list[Failure] = []
         self._ticks = 0
         self._waiting: asyncio.Future[None] | None = None
+        self._courier: Courier | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
         self._polls, self._ended_by = 0, ""
         self._up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
@@ -578,6 +906,8 @@ class TelegramServer:
         self._port = runner.addresses[0][1]
         self._up.set()
         await self._down.wait()
+        self.hang_up()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await runner.cleanup()
 
     # People and groups
@@ -631,6 +961,7 @@ class TelegramServer:
         with self.changed:
             self.clock.offset += seconds
             self.tick()
+            self._loop.call_soon_threadsafe(self._tell_courier_the_time)
 
     def fail(
         self,
@@ -651,10 +982,33 @@ class TelegramServer:
         with self.changed:
             self._failures.append(Failure(method, times, answer, chat_id, carried_out))
 
+    def slow(
+        self, method: str, seconds: float, times: float = 1, chat_id: int | None = None, drip: bool = True
+    ) -> None:
+        """The next calls of `method` take effect, and their answers take `seconds`: the header comes at once
+        and the body byte by byte, or, without `drip`, nothing comes until all of it does."""
+        manner = drips(seconds) if drip else comes_late(seconds)
+        with self.changed:
+            self._failures.append(Failure(method, times, None, chat_id, True, manner))
+
+    def malformed(
+        self, method: str, times: float = 1, chat_id: int | None = None, carried_out: bool = False
+    ) -> None:
+        """The next calls of `method` are answered by something in between: a page of HTML with status 200."""
+        with self.changed:
+            ok = RefusalError(200, "OK")
+            self._failures.append(Failure(method, times, ok, chat_id, carried_out, becomes_html))
+
+    def torn(self, method: str, times: float = 1, chat_id: int | None = None) -> None:
+        """The next calls of `method` take effect, and the connection breaks in the middle of their answers."""
+        with self.changed:
+            self._failures.append(Failure(method, times, None, chat_id, True, breaks_off))
+
     def heal(self) -> None:
-        """Ends the failures still to come."""
+        """Ends the failures still to come, and those on the way to the webhook."""
         with self.changed:
             self._failures.clear()
+            self.webhook_faults.clear()
 
     def duplicate_next(self, count: int = 1) -> None:
         """Each of the next `count` updates comes a second time, under its own id, after it was confirmed."""
@@ -762,6 +1116,48 @@ class TelegramServer:
                 batch = self.queue.take(limit)
         return batch
 
+    def connect(self, hook: Json) -> None:
+        """Sets a webhook, to which pending and new updates are brought from now on.
+
+        Telegram wants https. This server never leaves loopback: it brings updates to http:// there, as what
+        ends the TLS in front of a bot does, and keeps them, until a poll asks, for any https:// elsewhere.
+        """
+        with self.changed:
+            self.webhook = hook
+            if hook["url"].lower().startswith("http:"):
+                courier = self._courier = Courier(self, hook, self.queue.pending)
+                self._leaving.add(courier.task)
+                courier.task.add_done_callback(self._leaving.discard)
+                self.queue.on_add = lambda update: self._loop.call_soon_threadsafe(courier.take, update)
+
+    def hang_up(self) -> None:
+        """Ends the webhook; what was not taken stays in the queue, also what is on its way."""
+        with self.changed:
+            self.webhook = self.queue.on_add = None
+            if self._courier is not None:
+                self._courier.stop()
+                self._courier = None
+            self.tick()
+
+    def record(self, deliveries: Sequence[Delivery], taken: Update | None = None) -> None:
+        """Notes what came of POSTs, and that their update was `taken` if it was."""
+        with self.changed:
+            self.deliveries += deliveries
+            if taken is not None:
+                self.queue.done(taken)
+                if self.on_confirm is not None:
+                    self.on_confirm([taken.update_id])
+            self.tick()
+
+    @property
+    def webhook_error(self) -> Json:
+        """The last error of the webhook there is, as getWebhookInfo tells it."""
+        return self._courier.error if self._courier is not None else {}
+
+    def _tell_courier_the_time(self) -> None:
+        if self._courier is not None:
+            self._courier.look_at_clock()
+
     def end_poll(self, by: str) -> None:
         self._polls, self._ended_by = self._polls + 1, by
         self._wake()
@@ -774,23 +1170,40 @@ class TelegramServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         token, _, name = request.path.removeprefix("/bot").partition("/")
+        manner: Manner | None = None
         try:
             if token != self.token:
                 raise RefusalError(401, "Unauthorized")
-            result = await self._carry_out(name, await read_params(request))
-            return web.json_response({"ok": True, "result": result})
+            params = await read_params(request)
+            failure = self._failure_of(name, params)
+            manner = failure.manner if failure is not None else None
+            result = await self._carry_out(name, params, failure)
+            answer = web.json_response({"ok": True, "result": result})
         except RefusalError as refusal:
-            if refusal.code:
-                return web.json_response(refusal.body, status=refusal.code)
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
+            if not refusal.code:
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response()
+            answer = web.json_response(refusal.body, status=refusal.code)
         except Exception as error:
             self.problems.append(f"{name}: the server itself failed: {error!r}.")
-            return web.json_response(RefusalError(500, "Internal Server Error").body, status=500)
+            answer = web.json_response(RefusalError(500, "Internal Server Error").body, status=500)
+        return answer if manner is None else await manner(request, answer)
 
-    async def _carry_out(self, name: str, params: Json) -> object:
-        name = next((known for known in METHODS if known.lower() == name.lower()), name)
+    async def carry_out(self, name: str, params: Json) -> object:
+        return await self._carry_out(name, params, self._failure_of(name, params))
+
+    def _failure_of(self, name: str, params: Json) -> Failure | None:
+        with self.changed:
+            known = known_name(name)
+            fitting = (failure for failure in self._failures if failure.fits(known, params))
+            failure = next(fitting, None) if known in METHODS else None
+            if failure is not None:
+                failure.times -= 1
+            return failure
+
+    async def _carry_out(self, name: str, params: Json, failure: Failure | None) -> object:
+        name = known_name(name)
         with self.changed:
             self.calls.append(Call(name, params, self.clock.now()))
             self.tick()
@@ -799,17 +1212,64 @@ class TelegramServer:
                 raise RefusalError(404, "Not Found: method not found")
             unknown = sorted(params.keys() - METHODS[name].params)
             self.problems += [f"{name}: Telegram knows no parameter {param!r} here." for param in unknown]
-            failure = next((failure for failure in self._failures if failure.fits(name, params)), None)
-            if failure is not None:
-                failure.times -= 1
-                if not failure.carried_out:
-                    raise failure.answer
+            if failure is not None and failure.answer is not None and not failure.carried_out:
+                raise failure.answer
             result = METHODS[name].handle(self, params)
         if isawaitable(result):
             result = await result
-        if failure is not None:
+        if failure is not None and failure.answer is not None:
             raise failure.answer
         return result
+
+
+def known_name(name: str) -> str:
+    """Telegram takes the name of a method in any case."""
+    return next((known for known in METHODS if known.lower() == name.lower()), name)
+
+
+# Odd manners of answering
+
+
+def comes_late(seconds: float) -> Manner:
+    async def send(request: web.Request, answer: web.Response) -> web.StreamResponse:
+        await asyncio.sleep(seconds)
+        return answer
+
+    return send
+
+
+def drips(seconds: float) -> Manner:
+    async def send(request: web.Request, answer: web.Response) -> web.StreamResponse:
+        response, body = await begin(request, answer)
+        begun = time.monotonic()
+        for sent in range(len(body)):
+            await asyncio.sleep(begun + seconds * (sent + 1) / len(body) - time.monotonic())
+            await response.write(body[sent : sent + 1])
+        return response
+
+    return send
+
+
+async def becomes_html(request: web.Request, answer: web.Response) -> web.StreamResponse:
+    page = "<html><head><title>Please wait</title></head><body><h1>Back in a moment</h1></body></html>"
+    return web.Response(status=200, text=page, content_type="text/html")
+
+
+async def breaks_off(request: web.Request, answer: web.Response) -> web.StreamResponse:
+    response, body = await begin(request, answer)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.abort()
+    return response
+
+
+async def begin(request: web.Request, answer: web.Response) -> tuple[web.StreamResponse, bytes]:
+    """Sends the header of an answer, and gives the body that it promises."""
+    body = (answer.text or "").encode()
+    header = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    response = web.StreamResponse(status=answer.status, headers=header)
+    await response.prepare(request)
+    return response, body
 
 
 # Reading a request
@@ -997,19 +1457,50 @@ async def get_updates(server: TelegramServer, params: Json) -> list[Json]:
 
 
 def set_webhook(server: TelegramServer, params: Json) -> bool:
-    if params.get("drop_pending_updates"):
-        server.queue.clear()
-    server.webhook = params if params.get("url") else None
-    if server.webhook is not None:
+    """Sets another webhook or, without a `url`, none; the one there was ends even if the new one is refused."""
+    hook, url, drop = server.webhook or {}, params.get("url"), params.get("drop_pending_updates")
+    if drop or any(hook.get(name) != params.get(name) for name in WEBHOOK - words("allowed_updates")):
+        server.hang_up()
+        if drop:
+            server.queue.clear()
+        if url:
+            check_webhook(url, params.get("secret_token", ""))
+            server.end_poll("setWebhook request")
+            server.connect(params)
+    if url:
         server.queue.allow(params.get("allowed_updates"))
-        server.end_poll("setWebhook request")
     return True
+
+
+def check_webhook(url: str, secret: str) -> None:
+    if len(secret) > 256:
+        raise bad_request("secret token is too long")
+    if not re.fullmatch("[A-Za-z0-9_-]*", secret):
+        raise bad_request("secret token contains unallowed characters")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        inside = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        inside = False
+    if url.lower().startswith("http:") and not inside:
+        raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+
+
+def connections_of(hook: Json) -> int:
+    given = hook.get("max_connections")
+    return min(max(given, 1), 100) if isinstance(given, int) else 40
 
 
 def get_webhook_info(server: TelegramServer, params: Json) -> Json:
     info = {"url": "", "has_custom_certificate": False, "pending_update_count": len(server.pending)}
-    hook = server.webhook or {}
-    return info | {name: hook[name] for name in ("url", "max_connections", "ip_address") if name in hook}
+    if server.webhook is not None:
+        hook = server.webhook
+        info |= {name: hook[name] for name in ("url", "ip_address") if name in hook}
+        info |= {"max_connections": connections_of(hook)} | server.webhook_error
+    if server.queue.allowed != USUAL_KINDS:
+        info["allowed_updates"] = sorted(server.queue.allowed)
+    return info
 
 
 def get_me(server: TelegramServer, params: Json) -> Json:

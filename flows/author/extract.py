@@ -80,6 +80,7 @@ def _step(step: Step) -> Iterator[Message]:
         yield _patient(step.context, option.label, "Button, 20 characters or fewer")
         yield _patient(step.context, option.detail, "What the button means, listed in the question")
         yield _patient(step.context, option.say, "How later questions name this answer")
+        yield _patient(step.context, option.heard, _HEARD)
     for label in (step.unsure_label, step.none_label):
         yield _patient(step.context, label, "Button, 20 characters or fewer")
     yield _patient(step.context, step.unsure_say, "How later questions name it if not sure")

@@ -7,7 +7,7 @@ from datetime import date
 
 from flows.answer import Value
 from flows.flow import Step
-from flows.kinds.choice import pick
+from flows.kinds.choice import hinted, named
 from flows.reply import Garbled, Gave
 from flows.tidy import fold
 from flows.words import Ear, Words
@@ -21,10 +21,12 @@ def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
     if fold(text) in none:
         return Gave((), text.strip())
     parts = [part for part in _BETWEEN.split(text[:500]) if part.strip()]
-    picks = {option.id for part in parts if (option := pick(step, part, ear)) is not None}
-    if not parts or len(picks) < len(parts):
+    sure = [named(step, part, ear) for part in parts]
+    picks = [option or hinted(step, part, ear) for option, part in zip(sure, parts, strict=True)]
+    if not picks or None in picks:
         return Garbled("unclear")
-    return Gave(_in_order(step, picks), text.strip())
+    chosen = _in_order(step, {option.id for option in picks if option is not None})
+    return Gave(chosen, text.strip(), sure=None not in sure)
 
 
 def accept(step: Step, data: object) -> Value:

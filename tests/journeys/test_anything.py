@@ -262,12 +262,9 @@ CANARY = {
 }  # fmt: skip
 
 
-def test_a_deletion_leaves_nothing_behind(shared: House, at: At) -> None:
+def test_a_deletion_leaves_nothing_behind(shared: House, at: At, ana: Person) -> None:
     rosa = at("other_trials", **CANARY)
-    ana = shared.server.person("Ana")
-    shared.hires(ana)
-    (lead,) = shared.records.leads(rosa.person)
-    reference = f"K-{lead['id']:04d}"
+    lead, reference = _lead_of(shared, rosa)
     ana.presses("Claim", shared.team.sees(reference, all=True))
     ana.sees(reference)
     shared.quiet()
@@ -358,8 +355,7 @@ def _safety(chat: Chat, sign: str) -> Any:
 def test_staff_without_a_private_chat_get_the_sheet_when_they_start_one(shared: House, at: At) -> None:
     """Telegram lets no bot write first: the sheet is refused, and waits for their Start."""
     rosa, li = at("other_trials"), shared.server.person("Li")
-    (lead,) = shared.records.leads(rosa.person)
-    reference = f"K-{lead['id']:04d}"
+    _, reference = _lead_of(shared, rosa)
     shared.bot.run("staff", "add", "Li", "--telegram", str(li.id))
     li.presses("Claim", shared.team.sees(reference, all=True))
     shared.team.sees(f"{reference} · Li · claimed")
@@ -368,6 +364,42 @@ def test_staff_without_a_private_chat_get_the_sheet_when_they_start_one(shared: 
     li.starts()
     assert li.sees(reference).protected
     assert shared.server.problems == []
+
+
+def test_a_call_sheet_of_any_length_arrives(shared: House, at: At, ana: Person) -> None:
+    """Somebody with a doubt about nearly everything: more than fits into one message."""
+    doubts: dict[str, Any] = {
+        "consent": "not_here", "diagnosis": "no", "how_long": None, "past_week": "worst",
+        "walking_aid": "now_and_then", "mri": None, "ever": None, "half_year": None, "two_months": None,
+        "joints": ("rheumatoid", "connective", "inflamed", "gout", "pseudogout", "cartilage", "bone", "rare"),
+        "joint_sure/rheumatoid": "no", "xray": "other_report", "xray_other": "bone_on_bone",
+        "health_now": ("illness", "bleeding", "pain", "reaction"), "plans_older": None, "private": "talk",
+        "visits": "no", "last_name": "V" * 200, "other_language": "W" * 200,
+    }  # fmt: skip
+    rosa = at("other_trials", **doubts)
+    _, reference = _lead_of(shared, rosa)
+    ana.presses("Claim", shared.team.sees(reference, all=True))
+    for status in ("claimed", "attempt 1 of 3"):
+        ana.sees(f"{reference} · {status}", all=True)
+        shared.quiet()
+        assert ana.last.key("No answer") and all(message.protected for message in ana.chat.messages[-2:])
+        assert len("".join(message.text for message in ana.chat.messages[-2:])) > 4096
+        ana.presses("No answer", ana.last)
+    assert shared.server.problems == []
+
+
+def _lead_of(house: House, chat: Chat) -> tuple[dict[str, Any], str]:
+    """The one lead of a person, and its reference."""
+    (lead,) = house.records.leads(chat.person)
+    return lead, f"K-{lead['id']:04d}"
+
+
+@pytest.fixture(scope="module")
+def ana(shared: House) -> Person:
+    """A member of staff."""
+    nurse = shared.server.person("Ana")
+    shared.hires(nurse)
+    return nurse
 
 
 # ---------------------------------------------------------------------- what the log knows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,9 +30,11 @@ ROSA = {
 def test_from_the_poster_to_a_closed_lead(house: House, locale: str) -> None:
     rosa = house.chat("Rosa", locale)
     ana, li, max_ = (house.server.person(name) for name in ("Ana", "Li", "Max"))
-    house.hires(ana, li)
-    _answers_everything(rosa)
-    _checks_and_changes_one(rosa)
+    with ThreadPoolExecutor() as desk:
+        hired = desk.submit(house.hires, ana, li)  # while Rosa talks
+        _answers_everything(rosa)
+        _checks_and_changes_one(rosa)
+    hired.result()
     _asks_to_be_contacted(rosa)
     _is_told_what_happens_next(rosa)
     notice = house.team.sees("K-0001", all=True)
