@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from bot.commands import author, desk, i18n, talk
+from bot.commands import author, desk, doctor, i18n, talk
 from bot.library import BadTrials
 from bot.settings import REMEDIES, BadSettings
 from bot.store import BadDatabase
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         prog="prescreen", description="The kind first conversation about a clinical trial."
     )
     verbs = made.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    for group in (talk, author, desk, i18n):
+    for group in (talk, author, desk, doctor, i18n):
         group.add_to(verbs)
     return made
 

@@ -136,6 +136,30 @@ class Telegram:
         with contextlib.suppress(TelegramError):
             await self._bot.edit_message_reply_markup(chat, message, reply_markup=None)
 
+    # ------------------------------------------------------------------ examined
+
+    async def examine(self, group: int, *, webhook: bool) -> list[tuple[str, str]]:
+        """What was looked at, each with a remedy, or "" if all is well."""
+        try:
+            await self._bot.get_me()
+        except TelegramError as error:
+            return [("Telegram knows the bot", f"{type(error).__name__}. Check TELEGRAM_TOKEN and the network.")]
+        found = [("Telegram knows the bot", "")]
+        try:
+            chat = await self._bot.get_chat(group)
+            odd = "" if chat.type in ("group", "supergroup") else "STAFF_GROUP is no group."
+            found.append(("the bot is in the staff group", odd))
+        except TelegramError:
+            found.append(("the bot is in the staff group", "Add the bot to the group, or change STAFF_GROUP."))
+        info = await self._bot.get_webhook_info()
+        set_wrongly = bool(info.url) != webhook
+        remedy = "Another mode is set at Telegram; `prescreen serve` changes it when it starts."
+        found.append(("updates come as BOT_MODE says", remedy if set_wrongly else ""))
+        late = info.last_error_message is not None and webhook
+        found.append(("Telegram reaches the webhook", "Its last call failed. Check WEBHOOK_URL." if late else ""))
+        await self.close()
+        return found
+
     # ------------------------------------------------------------------ profile
 
     async def introduce(self, language: str, profile: Mapping[str, str], commands: Mapping[str, str]) -> None:

@@ -1,0 +1,112 @@
+"""doctor: whether this machine could serve now, and what would mend it. Prints no value of any setting."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from bot import catalogues
+from bot.channels.telegram import Telegram
+from bot.library import BadTrials, load
+from bot.settings import BadSettings, Settings, database_file
+from bot.settings import load as load_settings
+from bot.store import PRAGMAS, BadDatabase, Store, conversations, leads
+
+PROBLEM = 1
+ROOM = 500_000_000
+"""Bytes free on the database's disk below which we warn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    what: str
+    well: bool
+    remedy: str = ""
+
+
+def add_to(verbs: Any) -> None:
+    doctor = verbs.add_parser("doctor", help="check settings, database, trial files, languages and Telegram")
+    doctor.add_argument("--offline", action="store_true", help="leave Telegram out")
+    doctor.add_argument("--json", action="store_true", help="for a machine")
+    doctor.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    found = list(_examine(options.offline))
+    if options.json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2))
+    else:
+        for one in found:
+            print(f"{'ok     ' if one.well else 'PROBLEM'}  {one.what}{'' if one.well else '. ' + one.remedy}")
+    return 0 if all(one.well for one in found) else PROBLEM
+
+
+def _examine(offline: bool) -> Iterator[Found]:
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        yield from (Found("settings", False, line) for line in error.problems)
+        return
+    yield Found("settings", True)
+    yield from _files()
+    yield from _database(settings)
+    if not offline:
+        yield from _telegram(settings)
+
+
+def _files() -> Iterator[Found]:
+    try:
+        library = load()
+    except BadTrials as error:
+        yield Found("trial files", False, f"{error.args[0]}. Run: prescreen check")
+        return
+    yield Found("trial files", True)
+    problems = catalogues.check(library.flows.values())
+    yield Found("languages", not problems, f"{len(problems)} problems in the catalogues. Run: prescreen check")
+
+
+def _database(settings: Settings) -> Iterator[Found]:
+    try:
+        store = Store(settings.database_url)
+    except BadDatabase:
+        yield Found("database", False, "It cannot be opened. Change DATABASE_URL, or mend the file's rights.")
+        return
+    try:
+        with store.begin() as db:
+            conversations.beat(db, datetime.now(UTC))
+            force = {name: db.execute(text(f"PRAGMA {name}")).scalar() for name in PRAGMAS}
+            staff = [member for member in leads.members(db) if member["active"]]
+    except Exception as error:
+        yield Found("database", False, f"Nothing can be stored: {type(error).__name__}. Is the disk full?")
+        return
+    finally:
+        store.close()
+    yield Found("database can be written", True)
+    wrong = ", ".join(name for name in PRAGMAS if force[name] != PRAGMAS[name])
+    yield Found("database is set up to keep what it commits", not wrong, f"Not in force: {wrong}.")
+    yield Found("staff", bool(staff), "Nobody may claim a lead. Run: prescreen staff add NAME --telegram NUMBER")
+    file = database_file(settings)
+    free = shutil.disk_usage((file or Path()).parent).free
+    yield Found("disk", free > ROOM, "Less than 500 MB is free.")
+
+
+def _telegram(settings: Settings) -> Iterator[Found]:
+    if settings.telegram_token is None:
+        yield Found("Telegram", False, "TELEGRAM_TOKEN is not set, so `prescreen serve` will not start.")
+        return
+    if settings.staff_group is None:
+        yield Found("Telegram", False, "STAFF_GROUP is not set, so `prescreen serve` will not start.")
+        return
+    channel = Telegram(settings.telegram_token.get_secret_value(), settings.telegram_api)
+    webhook = settings.bot_mode == "webhook"
+    for what, remedy in asyncio.run(channel.examine(settings.staff_group, webhook=webhook)):
+        yield Found(what, not remedy, remedy)

@@ -1,0 +1,61 @@
+"""doctor against real parts: a database file, the trial files, and a Bot API server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import main
+from tests.telegram_server import TelegramServer
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("TELEGRAM_TOKEN", "STAFF_GROUP", "TELEGRAM_API", "BOT_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'prescreen.db'}")
+
+
+def found(capsys: pytest.CaptureFixture[str]) -> dict[str, bool]:
+    return {one["what"]: one["well"] for one in json.loads(capsys.readouterr().out)}
+
+
+def test_all_is_well(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with TelegramServer() as server:
+        ana = server.person("Ana")
+        team = server.group("Team", [ana], kind="supergroup")
+        monkeypatch.setenv("TELEGRAM_TOKEN", server.token)
+        monkeypatch.setenv("TELEGRAM_API", server.base_url)
+        monkeypatch.setenv("STAFF_GROUP", str(team.chat.id))
+        assert main(["staff", "add", "Ana", "--telegram", str(ana.id)]) == 0
+        capsys.readouterr()
+        assert main(["doctor", "--json"]) == 0
+        told = found(capsys)
+        assert "the bot is in the staff group" in told and all(told.values())
+        monkeypatch.setenv("STAFF_GROUP", "-42")
+        assert main(["doctor", "--json"]) == 1
+        assert not found(capsys)["the bot is in the staff group"]
+
+
+def test_what_is_missing_is_told_with_its_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "TELEGRAM_TOKEN is not set" in told and "prescreen staff add" in told
+
+
+def test_a_wrong_setting_is_named_without_its_value(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEEP_DAYS", "canary")
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "KEEP_DAYS" in told and "canary" not in told
+
+
+def test_a_database_that_is_none_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "prescreen.db").write_text("this is no database" * 100)
+    assert main(["doctor", "--offline"]) == 1
+    assert "It cannot be opened" in capsys.readouterr().out
