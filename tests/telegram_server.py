@@ -449,8 +449,7 @@ class Courier:
             if not wait and tries > 1:
                 wait, pause = min(pause, habits.longest_pause), pause * habits.factor
             if clock.now() + wait > update.expires:
-                with self.server.changed:
-                    self.server.queue.done(update)
+                self.server.give_up(update)
                 return
             await self._sleep(wait)
 
@@ -1147,6 +1146,12 @@ class TelegramServer:
                 self.queue.done(taken)
                 if self.on_confirm is not None:
                     self.on_confirm([taken.update_id])
+            self.tick()
+
+    def give_up(self, update: Update) -> None:
+        """Drops an update that will have expired by the time of its next try."""
+        with self.changed:
+            self.queue.done(update)
             self.tick()
 
     @property

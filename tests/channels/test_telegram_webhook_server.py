@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import IncompleteRead
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -76,9 +77,11 @@ class Receiver:
         thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
         thread.start()
         assert self._ready.wait(5)
-        yield self
-        self._loop.call_soon_threadsafe(self._down.set)
-        thread.join(5)
+        try:
+            yield self
+        finally:
+            self._loop.call_soon_threadsafe(self._down.set)
+            thread.join(5)
 
     async def _live(self) -> None:
         self._loop, self._down = asyncio.get_running_loop(), asyncio.Event()
@@ -168,6 +171,12 @@ def tries(server: TelegramServer, number: int) -> list[Delivery]:
     return server.until(lambda: server.deliveries[:number] if len(server.deliveries) >= number else None, 5)
 
 
+def comes(bot: Receiver) -> None:
+    """Waits until an update is at the bot, which may not have answered yet."""
+    while not bot.arrivals:
+        time.sleep(0.01)
+
+
 # Deliveries
 
 
@@ -213,8 +222,8 @@ def test_a_failing_update_holds_up_its_own_chat_only(
     hers = [one for one in server.deliveries if one.chat_id == ana.id]
     assert [one.outcome for one in hers] == [500, 500, 500, 200, 200]
     assert len({one.update_id for one in hers[:4]}) == 1
-    at_once, pause, double = (later.at - sooner.at for sooner, later in zip(hers[:3], hers[1:4], strict=True))
-    assert at_once < 0.15 and 0.2 <= pause < 0.35 and 0.4 <= double < 0.55
+    at_once, pause, double = (later.at - sooner.at for sooner, later in pairwise(hers[:4]))
+    assert at_once < 0.2 <= pause < 0.4 <= double
     assert all(one.at < hers[3].at for one in server.deliveries if one.chat_id == luis.id)
 
 
@@ -302,12 +311,14 @@ def test_updates_wait_for_a_bot_that_is_down(server: TelegramServer, ana: Person
     assert bot.texts() == ["one", "two", "three", "four"]
 
 
-@pytest.mark.parametrize(("given", "most"), [({"max_connections": 3}, 3), ({"max_connections": 0}, 1), ({}, 8)])
+@pytest.mark.parametrize(
+    ("given", "chats", "most"), [({"max_connections": 3}, 6, 3), ({"max_connections": 0}, 3, 1), ({}, 8, 8)]
+)
 def test_chats_go_side_by_side_one_update_of_each(
-    server: TelegramServer, bot: Receiver, given: dict[str, int], most: int
+    server: TelegramServer, bot: Receiver, given: dict[str, int], chats: int, most: int
 ) -> None:
-    people = [server.person(f"Nr. {number}") for number in range(8)]
-    bot.usual = Answer(work=0.05)
+    people = [server.person(f"Nr. {number}") for number in range(chats)]
+    bot.usual = Answer(work=0.1)
     for text in ("one", "two"):
         for person in people:
             person.says(text)
@@ -404,10 +415,8 @@ def test_the_info_tells_what_waits_and_the_last_error(server: TelegramServer, bo
     ana.says("two")
     tried = tries(server, 1)
     told = call(server, "getWebhookInfo")
-    error = {"last_error_message": "Wrong response from the webhook: 503 Service Unavailable"}
-    error |= {"last_error_date": int(tried[0].at)}
-    assert told | error | {"last_error_date": told["last_error_date"]} == told
-    assert 0 <= told["last_error_date"] - tried[0].at + 1 <= 2
+    assert told["last_error_message"] == "Wrong response from the webhook: 503 Service Unavailable"
+    assert told["last_error_date"] - int(tried[0].at) in (0, 1)
     assert (told["pending_update_count"], told["max_connections"]) == (2, 100)
     call(server, "setWebhook", url=bot.url, max_connections=500, secret_token="new")
     tries(server, 2)
@@ -449,25 +458,24 @@ def test_setting_the_same_webhook_again_changes_nothing(server: TelegramServer, 
     bot.usual = Answer(work=0.2)
     call(server, "setWebhook", url=bot.url)
     ana.says("one")
-    server.until(lambda: bot.arrivals or server.tick() < 0, 5)
+    comes(bot)
     call(server, "setWebhook", url=bot.url)
     settles(server)
     assert outcomes(server) == [200]
 
 
 def test_polling_takes_over_what_is_on_its_way(server: TelegramServer, bot: Receiver, ana: Person) -> None:
-    bot.usual = Answer(work=0.3)
+    bot.usual = Answer(work=0.2)
     call(server, "setWebhook", url=bot.url)
     ana.says("one")
     ana.says("two")
     code, conflict = refusal(server, "getUpdates")
     assert code == 409 and "can't use getUpdates method while webhook is active" in conflict
-    while not bot.arrivals:
-        time.sleep(0.01)
+    comes(bot)
     call(server, "deleteWebhook")
     told = call(server, "getUpdates")
     assert [update["message"]["text"] for update in told] == ["one", "two"]
-    time.sleep(0.4)
+    time.sleep(0.3)
     assert bot.texts() == ["one"] and outcomes(server) == ["Webhook closed"]
     call(server, "getUpdates", offset=told[0]["update_id"] + 1)
     call(server, "setWebhook", url=bot.url)
@@ -533,9 +541,9 @@ def test_an_update_can_come_twice_at_once(server: TelegramServer, bot: Receiver,
 def test_updates_of_two_chats_can_change_places(
     server: TelegramServer, bot: Receiver, ana: Person, luis: Person
 ) -> None:
-    server.webhook_faults.reorder_next(2, wait=5)
     call(server, "setWebhook", url=bot.url, max_connections=1)
     for one, other in ((ana, luis), (luis, ana)):
+        server.webhook_faults.reorder_next(wait=5)
         one.says("first")
         one.says("third")
         other.says("second")
@@ -633,15 +641,14 @@ def test_order_is_kept_and_nothing_lost_whatever_goes_wrong(server: TelegramServ
     assert len(taken) == 240
 
 
-def test_ten_thousand_pending_are_no_burden(server: TelegramServer, bot: Receiver) -> None:
+def test_thousands_of_pending_updates_are_brought_soon(server: TelegramServer, bot: Receiver, ana: Person) -> None:
     people = [server.person(f"Nr. {number}") for number in range(20)]
+    for person in [ana] * 1000 + people * 50:
+        person.says("?")
     began = time.monotonic()
-    for _ in range(20):
-        for person in people:
-            person.says("?")
     call(server, "setWebhook", url=bot.url)
     settles(server)
-    assert time.monotonic() - began < 3 and len(bot.arrivals) == 400
+    assert time.monotonic() - began < 5 and len(bot.arrivals) == 2000
 
 
 # Answers that reach the bot oddly
@@ -657,12 +664,12 @@ def test_an_answer_can_drip(server: TelegramServer, ana: Person) -> None:
     server.slow("sendMessage", 0.4, times=1)
     began = time.monotonic()
     with urlopen(asks(server, "sendMessage", chat_id=ana.id, text="Hello"), timeout=5) as answer:
-        assert answer.status == 200 and time.monotonic() - began < 0.2
+        assert answer.status == 200 and time.monotonic() - began < 0.35
         assert len(said()) == 1
         half = answer.read(int(answer.headers["Content-Length"]) // 2)
-        assert 0.15 < time.monotonic() - began < 0.3
+        assert time.monotonic() - began > 0.15
         assert json.loads(half + answer.read())["result"]["text"] == "Hello"
-    assert 0.35 < time.monotonic() - began < 1
+    assert time.monotonic() - began >= 0.4
     assert call(server, "sendMessage", chat_id=ana.id, text="Again")
 
 

@@ -50,7 +50,7 @@ ODD: dict[str, Callable[[Person], object]] = {
     "zero bytes and half characters": lambda person: person.says(f"{NUL}{TURNED}{HALF}"),
     "somebody's contact": lambda person: person.shares_contact("34612345678"),
     "code": lambda person: person.says("'; DROP TABLE answer; -- <b>{value}%s"),
-    "an edited message": lambda person: person.edits(person.says("1 1 1"), "Right knee"),
+    "an edited message": lambda person: person.edits(person.says("who can tell"), "Right knee"),
 }
 
 
