@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from bot import catalogues, web
 from bot.buttons import Buttons
 from bot.channels import telegram
@@ -18,7 +20,7 @@ from bot.channels.console import ME, Console
 from bot.channels.console import NAME as CONSOLE
 from bot.deliver import Delivery
 from bot.deployment import Deployment
-from bot.desk.work import take_staff
+from bot.desk.work import hand_back, take_staff
 from bot.intake import Intake
 from bot.library import BadTrials, Library, load
 from bot.limits import Limits
@@ -26,6 +28,7 @@ from bot.messages import Channel, Envelope, Inbound
 from bot.poll import Poller
 from bot.settings import BadSettings, Settings
 from bot.store import Store, conversations, outbox
+from bot.store.outbox import Due
 from bot.sweep import sweep
 from bot.turns import commands, take_turn
 from bot.words import SOURCE, Languages
@@ -71,7 +74,10 @@ class Conversations:
         limits: Limits | None = None,
     ) -> None:
         self.store, self.deployed = store, deployed
-        self.delivery = Delivery(store, channels, now, limits)
+        self.delivery = Delivery(store, channels, now, limits, self._gone)
+
+    def _gone(self, db: Connection, due: Due, at: datetime) -> None:
+        hand_back(db, self.deployed, due, at)
 
     async def take(self, inbound: Inbound) -> None:
         await asyncio.to_thread(self._take, inbound)
@@ -90,7 +96,7 @@ class Conversations:
     def _set_aside(self, update: Mapping[str, Any], inbound: Inbound | None) -> None:
         at = now()
         with self.store.begin() as db:
-            conversations.set_aside(db, telegram.NAME, update, at)
+            conversations.set_aside(db, telegram.NAME, inbound.chat if inbound else "", update, at)
             if inbound is None or inbound.group:
                 return
             flow = self.deployed.library.newest(self.deployed.trial)

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from bot.limits import Limits
@@ -35,9 +36,14 @@ class Delivery:
         channels: Mapping[str, Channel],
         clock: Callable[[], datetime],
         limits: Limits | None = None,
+        on_gone: Callable[[Connection, Due, datetime], None] | None = None,
     ) -> None:
-        """``limits`` where the messenger has any; this is then the one sender for its bot."""
+        """``limits`` where the messenger has any; this is then the one sender for its bot.
+
+        ``on_gone`` hears, inside the transaction, that somebody cannot be written to.
+        """
         self.store, self.channels, self.clock, self.limits = store, channels, clock, limits
+        self.on_gone = on_gone
         self._pause = LOOK
         self.wake = asyncio.Event()
         self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -132,6 +138,8 @@ class Delivery:
                     log.warning("a chat has a new id; if it is the staff group, change STAFF_GROUP")
                     outbox.move_lane(db, due.channel, due.chat, sent.provider_id)
                 case "gone":
+                    if self.on_gone is not None:
+                        self.on_gone(db, due, now)
                     outbox.stop_lane(db, due.channel, due.chat)
                     if due.conversation_id:
                         conversations.note(db, due.conversation_id, reachable=False)

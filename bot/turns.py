@@ -28,6 +28,7 @@ from flows.words import Ear, Words
 
 LINK = re.compile("[A-Za-z0-9_-]{1,64}")
 """What a start link may carry. Anything else was typed, and is not kept."""
+DOUBLE_TAP = timedelta(seconds=2)
 DELETABLE = timedelta(hours=47)
 """How far back a messenger lets a bot take messages away, with an hour to spare."""
 
@@ -68,10 +69,18 @@ class _Taking:
         reply = self.reply(flow, kept)
         self.keep_words(flow, kept, reply)
         turn = advance(flow, kept.conversation, reply, self.now)
+        if self.is_double_tap(kept, turn):
+            return
         self.write(kept, turn)
         if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
             fresh, first = self.begin(kept.conversation.locale)
             self.write(fresh, first)
+
+    def is_double_tap(self, kept: Kept, turn: Turn) -> bool:
+        """A press that only repeats one of a moment ago: it is acknowledged, and needs no second answer."""
+        first = turn.says[0] if turn.says else None
+        repeats = isinstance(first, Tell) and first.key in ("already", "stale", "stale_again")
+        return self.inbound.kind == "press" and repeats and self.now - kept.updated_at < DOUBLE_TAP
 
     def welcome(self) -> None:
         """Somebody whom we do not know, or whose conversation is gone: it begins, and danger still comes first."""
@@ -164,7 +173,9 @@ class _Taking:
         if not any(isinstance(event, Deleted) for event in turn.events):
             return ()
         since = self.now - DELETABLE
-        return tuple(conversations.messages_of(self.db, self.inbound.channel, self.inbound.chat, since))
+        said = conversations.messages_of(self.db, self.inbound.channel, self.inbound.chat, since)
+        pressed = [self.inbound.message] if self.inbound.message else []
+        return tuple(dict.fromkeys([*said, *pressed]))
 
     def send(
         self,

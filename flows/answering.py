@@ -84,6 +84,7 @@ def take(turning: Turning, step: Step, value: Value, said: str = "", *first: Say
         draft=(),
         pending=None,
         misses=0,
+        echo="",
     )
     said_now: list[Say] = [*first, *_noted(turning, step, here)]
     if step.kind == "phone":
@@ -205,6 +206,13 @@ def narrowed(turning: Turning, reply: Narrowed) -> Turn:
     if value is None:
         return garbled(turning, Garbled("range" if pending.why == "unit" else "unclear"))
     return gave(turning, Gave(value, pending.said))
+
+
+def not_words(turning: Turning, reason: str) -> Turn:
+    """A picture, a voice, an edit or an old button: it changes nothing, and is not told in the same words twice."""
+    key = "stale" if reason == "stale" else f"got_{reason}"
+    key = f"{key}_again" if turning.before.echo == key else key
+    return turning.ask(Tell(key), echo=key)
 
 
 def garbled(turning: Turning, reply: Garbled) -> Turn:

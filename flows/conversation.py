@@ -44,6 +44,8 @@ class Conversation:
     pending: Pending | None = None
     misses: int = 0
     """How often in a row the open question was not understood."""
+    echo: str = ""
+    """The last line about something that was no answer, so that the next one differs."""
     before: Mapping[StepId, Answer] = field(default_factory=dict)
     """Answers that were taken back, to tell a change from the same answer again."""
     changed: tuple[StepId, ...] = ()
@@ -69,6 +71,7 @@ class Conversation:
                 "why": self.pending.why,
             },
             "misses": self.misses,
+            "echo": self.echo,
             "before": {step: answer_to_json(answer) for step, answer in self.before.items()},
             "changed": list(self.changed),
             "raised": self.raised,
@@ -89,6 +92,7 @@ class Conversation:
             pending=pending
             and Pending(pending["step"], value_from_json(pending["value"]), pending["said"], pending["why"]),
             misses=data["misses"],
+            echo=data["echo"],
             before={StepId(step): answer_from_json(answer) for step, answer in data["before"].items()},
             changed=tuple(data["changed"]),
             raised=data["raised"],

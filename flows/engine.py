@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from flows.answering import confirmed, garbled, gave, narrowed, ticked
+from flows.answering import confirmed, garbled, gave, narrowed, not_words, ticked
 from flows.conversation import Conversation, Pending
 from flows.flow import Flow
 from flows.reply import (
@@ -21,7 +21,7 @@ from flows.reply import (
     Signalled,
     Ticked,
 )
-from flows.turn import Ask, Menu, SafetyShown, Show, Tell, Turn
+from flows.turn import Ask, Menu, SafetyShown, Show, Turn
 from flows.turning import Turning
 from flows.wishing import asked
 
@@ -48,7 +48,7 @@ def advance(flow: Flow, conversation: Conversation, reply: Reply, now: datetime)
         case Elapsed():
             return turning.done(Menu("reminder"))
         case Garbled("media" | "edited" | "stale" as reason):
-            return turning.ask(Tell(reason if reason == "stale" else f"got_{reason}"))
+            return not_words(turning, reason)
     if conversation.life != "open" or conversation.step is None:
         return turning.done(Menu("start" if conversation.life == "stopped" else "done"))
     match reply:

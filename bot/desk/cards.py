@@ -51,7 +51,7 @@ LINES = (
     "You are not on the staff list. Ask your admin to add you.",
     "This is not possible now: {reference} is {status}.",
     "{reference}: an answer was changed. Please look again.",
-    "{reference} was withdrawn by the person. All details are deleted.",
+    "{reference} was withdrawn by the person. All details are deleted. Please delete what you noted.",
     "You are on the staff list, {owner}. Leads you claim arrive here.",
     "You have no open leads.",
     "Why do you close {reference}?",

@@ -15,6 +15,7 @@ from bot.handlers.happening import cards_for
 from bot.messages import Envelope, Inbound, parts
 from bot.store import Store, conversations, leads, outbox
 from bot.store.leads import Lead, reference
+from bot.store.outbox import Due
 from flows.speak import speak
 from flows.turn import Tell
 
@@ -98,7 +99,7 @@ class _Work:
         assert self.member is not None
         verb, *about = action.split(".")
         if verb == "card":
-            self._edit_here(cards.call_sheet(lead, self.inbound.chat))
+            self._edit_here(cards.call_sheet(lead, self.inbound.chat), lead)
             return
         if verb == "close" and not about:
             self._edit_here(cards.closings(lead, self.inbound.chat))
@@ -128,7 +129,7 @@ class _Work:
         if verb == "release":
             self._edit_here(Envelope(cards.line("{reference} · {status} · {reason}", **_brief(cards, fresh))))
         else:
-            self._edit_here(cards.call_sheet(fresh, self.inbound.chat))
+            self._edit_here(cards.call_sheet(fresh, self.inbound.chat), fresh)
 
     def greet(self) -> None:
         """Staff who write to the bot see their own leads; the patient's chat is for patients."""
@@ -144,7 +145,7 @@ class _Work:
             )
         mine = leads.queue(self.db, owner_id=self.member["id"])
         for lead in mine:
-            self._put(self.inbound.chat, cards.call_sheet(lead, self.inbound.chat))
+            self._put(self.inbound.chat, cards.call_sheet(lead, self.inbound.chat), sheet_of=lead["id"])
         if not mine:
             self.say(self.inbound.chat, cards, "You have no open leads.")
 
@@ -162,7 +163,7 @@ class _Work:
         """The details go to the owner alone, in private."""
         assert self.member is not None
         chat = str(self.member["telegram_id"])
-        self._put(chat, cards.call_sheet(lead, chat))
+        self._put(chat, cards.call_sheet(lead, chat), sheet_of=lead["id"])
 
     def _show_in_group(self, lead: Lead) -> None:
         """One card per lead in the group, edited in place: no stream of posts."""
@@ -192,15 +193,24 @@ class _Work:
                 self.db, kept.id, speech.text, self.now, outgoing=True, step=kept.conversation.step
             )
 
-    def _edit_here(self, envelope: Envelope) -> None:
+    def _edit_here(self, envelope: Envelope, sheet: Lead | None = None) -> None:
         edited = Envelope(envelope.text, envelope.rows, protect=True, edits=self.inbound.message)
-        self._put(self.inbound.chat, edited)
+        self._put(self.inbound.chat, edited, sheet_of=sheet["id"] if sheet else None)
 
-    def _put(self, chat: str, envelope: Envelope) -> None:
+    def _put(self, chat: str, envelope: Envelope, *, sheet_of: int | None = None) -> None:
         for part in parts(envelope):
             self.sent += 1
             key = f"staff:{self.inbound.external_id}:{self.sent}"
-            outbox.put(self.db, self.deployment.staff_channel, chat, part, key, self.now, priority=outbox.STAFF)
+            outbox.put(
+                self.db,
+                self.deployment.staff_channel,
+                chat,
+                part,
+                key,
+                self.now,
+                priority=outbox.STAFF,
+                sheet_of=sheet_of,
+            )
 
     def _fresh(self, lead: Lead) -> Lead:
         fresh = leads.get(self.db, lead["id"])
@@ -215,6 +225,28 @@ class _Work:
         return self.deployment.library.newest(lead["trial"])
 
 
+def hand_back(db: Connection, deployment: Deployment, due: Due, now: datetime) -> None:
+    """The bot may not write to this member of staff: what they just claimed goes back, and the group is told."""
+    member = leads.member(db, due.chat) if due.sheet_of is not None else None
+    lead = leads.get(db, due.sheet_of) if due.sheet_of is not None else None
+    if member is None or lead is None or lead["status"] != "claimed" or lead["owner_id"] != member["id"]:
+        return
+    leads.change(db, lead["id"], now, status=life.after("claimed", "release"), owner_id=None, claimed_at=None)
+    leads.record(db, lead["id"], "release", now, member["id"], "unreachable")
+    fresh = leads.get(db, lead["id"])
+    if fresh is None or not deployment.staff_group:
+        return
+    flow = deployment.library.newest(fresh["trial"])
+    cards = cards_for(deployment, flow, deployment.staff_language)
+    card = cards.notice(fresh, deployment.staff_group)
+    line = cards.line(OPEN_FIRST, owner=member["name"], reference=reference(lead["id"]))
+    told = (Envelope(card.text, card.rows, edits=fresh["notice"]), Envelope(line))
+    for number, envelope in enumerate(told):
+        key = f"lead:{lead['id']}:handed_back:{due.id}:{number}"
+        outbox.put(db, deployment.staff_channel, deployment.staff_group, envelope, key, now, priority=outbox.STAFF)
+
+
+OPEN_FIRST = "{owner}, please open a private chat with me and tap Start. Then claim {reference} again."
 NOT_STAFF = "You are not on the staff list. Ask your admin to add you."
 HAS_IT = "{owner} has {reference}."
 

@@ -43,16 +43,23 @@ def deleted(db: Connection, happening: Happening, event: Deleted) -> None:
 
 
 def _tell_staff(db: Connection, happening: Happening, lead_id: int, owner_id: int | None) -> None:
-    deployment = happening.deployment
+    """The card says so, the group and the owner are told, and the call sheets are taken back."""
+    deployment, now = happening.deployment, happening.now
+    channel, group, cards = deployment.staff_channel, deployment.staff_group, happening.cards()
+    lead = leads.get(db, lead_id)
     owner = leads.member_by_id(db, owner_id)
-    chats = {deployment.staff_group, str(owner["telegram_id"]) if owner else ""} - {""}
-    for chat in sorted(chats):
-        line = happening.cards().line(
-            "{reference} was withdrawn by the person. All details are deleted.",
-            reference=leads.reference(lead_id),
-        )
+    sheets = outbox.take_back_sheets(db, lead_id)
+    if lead is not None and lead["notice"] and group:
+        card = Envelope(cards.notice(lead, group).text, edits=lead["notice"])
+        outbox.put(db, channel, group, card, f"lead:{lead_id}:card", now, priority=outbox.STAFF)
+    line = cards.line(
+        "{reference} was withdrawn by the person. All details are deleted. Please delete what you noted.",
+        reference=leads.reference(lead_id),
+    )
+    for chat in sorted({group, str(owner["telegram_id"]) if owner else "", *sheets} - {""}):
+        told = Envelope(line, deletes=tuple(sheets.get(chat, ())))
         key = f"lead:{lead_id}:withdrawn:{chat}"
-        outbox.put(db, deployment.staff_channel, chat, Envelope(line), key, happening.now, priority=outbox.STAFF)
+        outbox.put(db, channel, chat, told, key, now, priority=outbox.STAFF)
 
 
 def safety_shown(db: Connection, happening: Happening, event: SafetyShown) -> None:

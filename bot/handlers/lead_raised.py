@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -43,11 +44,12 @@ def lead_raised(db: Connection, happening: Happening, event: LeadRaised) -> dict
         leads.change(db, lead_id, now, **values)
         leads.record(db, lead_id, "sent_again", now)
         tell_changed(db, happening, lead_id)
-    due = leads.get(db, lead_id)
-    assert due is not None
+    raised = leads.get(db, lead_id)
+    assert raised is not None
+    zone = ZoneInfo(site.timezone if site else flow.trial.timezone)
     return {
         "reference": leads.reference(lead_id),
-        "due": due["due_at"].date().isoformat(),
+        "due": raised["due_at"].astimezone(zone).date().isoformat(),
         "phone": site.phone if site else flow.trial.contact,
     }
 
@@ -133,10 +135,8 @@ def tell_changed(db: Connection, happening: Happening, lead_id: int) -> None:
     line = cards.line("{reference}: an answer was changed. Please look again.", reference=leads.reference(lead_id))
     key = f"lead:{lead_id}:changed:{happening.kept.revision}"
     leads.record(db, lead_id, "changed", happening.now)
-    told = {key: Envelope(line)}
-    if owner is not None:
-        sheets = parts(cards.call_sheet(lead, chat))
-        told |= {f"{key}:sheet:{number}": sheet for number, sheet in enumerate(sheets)}
-    for name, envelope in told.items():
-        channel = happening.deployment.staff_channel
-        outbox.put(db, channel, chat, envelope, name, happening.now, priority=outbox.STAFF)
+    channel, staff = happening.deployment.staff_channel, outbox.STAFF
+    outbox.put(db, channel, chat, Envelope(line), key, happening.now, priority=staff)
+    for number, sheet in enumerate(parts(cards.call_sheet(lead, chat)) if owner is not None else ()):
+        name = f"{key}:sheet:{number}"
+        outbox.put(db, channel, chat, sheet, name, happening.now, priority=staff, sheet_of=lead_id)

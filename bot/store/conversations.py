@@ -51,6 +51,7 @@ class Kept:
     chat: str
     conversation: Conversation
     revision: int
+    updated_at: datetime
     source: str = ""
     question: str = ""
 
@@ -84,6 +85,7 @@ def _kept(row: Any) -> Kept:
         chat=row["chat"],
         conversation=Conversation.from_json(row["state"]),
         revision=row["revision"],
+        updated_at=row["updated_at"],
         source=row["source"],
         question=row["question"],
     )
@@ -110,7 +112,7 @@ def open_new(
     }
     key = db.execute(insert(_conversation).values(**values)).inserted_primary_key
     assert key is not None
-    return Kept(key[0], tag, channel, chat, conversation, 0, source)
+    return Kept(key[0], tag, channel, chat, conversation, 0, now, source)
 
 
 def save(db: Connection, kept: Kept, conversation: Conversation, now: datetime) -> None:
@@ -169,7 +171,8 @@ def erase(db: Connection, channel: str, chat: str, *, wishes: bool = True) -> No
     ``wishes`` also takes the wish to hear of other trials, which has a life of its own.
     """
     mine = (_conversation.c.channel == channel, _conversation.c.chat == chat)
-    db.execute(delete(_outbox).where(_outbox.c.channel == channel, _outbox.c.chat == chat))
+    for table in (_outbox, _quarantine):
+        db.execute(delete(table).where(table.c.channel == channel, table.c.chat == chat))
     if wishes:
         db.execute(delete(_interest).where(_interest.c.channel == channel, _interest.c.chat == chat))
     ids = select(_conversation.c.id).where(*mine)
@@ -242,5 +245,6 @@ def beat(db: Connection, now: datetime) -> None:
         db.execute(insert(_heartbeat).values(id=1, at=now))
 
 
-def set_aside(db: Connection, channel: str, payload: Any, now: datetime) -> None:
-    db.execute(insert(_quarantine).values(channel=channel, payload=payload, at=now))
+def set_aside(db: Connection, channel: str, chat: str, payload: Any, now: datetime) -> None:
+    """Keeps an update that could not be taken; ``chat`` is "" where not even that could be read."""
+    db.execute(insert(_quarantine).values(channel=channel, chat=chat, payload=payload, at=now))

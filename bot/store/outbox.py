@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from bot.messages import Envelope
 from bot.store.tables import OutboxRow
@@ -28,6 +28,7 @@ class Due:
     envelope: Envelope
     conversation_id: int | None
     lead_id: int | None
+    sheet_of: int | None
     question: bool
     priority: int
     attempts: int
@@ -45,6 +46,7 @@ def put(
     lead_id: int | None = None,
     question: bool = False,
     priority: int = REPLY,
+    sheet_of: int | None = None,
 ) -> None:
     db.execute(
         insert(_outbox).values(
@@ -53,6 +55,7 @@ def put(
             dedupe_key=dedupe_key,
             conversation_id=conversation_id,
             lead_id=lead_id,
+            sheet_of=sheet_of,
             envelope=envelope.to_json(),
             question=question,
             priority=priority,
@@ -99,6 +102,7 @@ def _due(row: Any) -> Due:
         envelope=Envelope.from_json(row["envelope"]),
         conversation_id=row["conversation_id"],
         lead_id=row["lead_id"],
+        sheet_of=row["sheet_of"],
         question=row["question"],
         priority=row["priority"],
         attempts=row["attempts"],
@@ -122,6 +126,20 @@ def later(db: Connection, due: Due, now: datetime, wait: float, *, unsure: bool 
 
 def dead(db: Connection, due: Due) -> None:
     _set(db, due, state="dead", envelope=Envelope("").to_json())
+
+
+def take_back_sheets(db: Connection, lead_id: int) -> dict[str, list[str]]:
+    """Drops a lead's call sheets, sent or not; returns the sent ones by chat, so that they can be deleted."""
+    where = _outbox.c.sheet_of == lead_id
+    shown: dict[str, list[str]] = {}
+    for chat, number in db.execute(
+        select(_outbox.c.chat, _outbox.c.provider_id).where(where).order_by(_outbox.c.id)
+    ):
+        shown.setdefault(chat, [])
+        if number and number not in shown[chat]:
+            shown[chat].append(number)
+    db.execute(delete(_outbox).where(where))
+    return shown
 
 
 def stop_lane(db: Connection, channel: str, chat: str) -> None:

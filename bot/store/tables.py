@@ -143,6 +143,9 @@ class OutboxRow(SQLModel, table=True):
     dedupe_key: str = Field(unique=True)
     conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
     lead_id: int | None = Field(default=None, foreign_key="lead.id")
+    """The lead whose one notice in the group this is."""
+    sheet_of: int | None = Field(default=None, foreign_key="lead.id")
+    """The lead whose details this shows to its owner: taken back if the person withdraws."""
     envelope: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     question: bool = False
     priority: int = 0
@@ -198,5 +201,6 @@ class Quarantine(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str
+    chat: str = ""
     payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     at: datetime

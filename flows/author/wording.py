@@ -38,7 +38,17 @@ LINES = (
     *("reminder_set", "reminder_open", "notices_set", "copy", "noted", "share_hint", "study_desk", "the_date"),
     *("wait_noted", "wait_open_noted", "left_out", "stale", "already", "kept", "again", "moved_on", "later"),
     *("deleted", "start_over", "no_way_back", "sent_already", "person_asked", "person_known", "language_set"),
-    *("retry_stuck", "got_media", "got_edited", "got_private", "trouble", "claimed"),
+    *(
+        "retry_stuck",
+        "got_media_again",
+        "got_edited_again",
+        "stale_again",
+        "got_media",
+        "got_edited",
+        "got_private",
+        "trouble",
+        "claimed",
+    ),
 )
 """The product's own lines that a conversation cannot do without."""
 

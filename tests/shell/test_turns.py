@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.store import conversations
+from bot.desk.work import hand_back
+from bot.store import conversations, outbox
 from bot.sweep import sweep
 from tests.shell.conftest import ANA, GROUP, LI, Desk, Somebody
 
@@ -247,3 +248,47 @@ def test_nothing_typed_before_consent_is_kept(desk: Desk, rosa: Somebody) -> Non
     assert "canary" not in str(
         [desk.rows(f"SELECT * FROM {table}") for table in ("message", "answer", "conversation")]
     )
+
+
+def test_a_double_tap_gets_one_answer(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("knee")
+    data, before = rosa.data("Left knee"), len(desk.sent())
+    for _ in range(20):
+        desk.take("press", press=data)
+    assert rosa.step == "diagnosis" and len(desk.sent()) == before + 1
+    desk.waits(minutes=5)
+    desk.take("press", press=data)
+    assert "I have that answer already" in desk.sent()[-2].text
+
+
+def test_withdrawal_takes_the_call_sheets_back(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    press(desk, ANA, "Claim")
+    desk.rows("UPDATE outbox SET state = 'sent', provider_id = '77' WHERE sheet_of IS NOT NULL AND 1 RETURNING id")
+    rosa.says("delete").presses("Yes, delete all")
+    told = desk.sent(str(ANA))
+    assert [envelope.deletes for envelope in told] == [("77",)]
+    assert "delete what you noted" in told[0].text
+    assert "Rosa" not in str(desk.rows("SELECT * FROM outbox"))
+
+
+def test_quarantine_goes_with_the_rest(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts()
+    with desk.store.begin() as db:
+        conversations.set_aside(db, "telegram", "501", {"text": "canary"}, desk.now)
+        conversations.set_aside(db, "telegram", "502", {"text": "another"}, desk.now)
+    rosa.says("delete").presses("Yes, delete all")
+    assert [row[0] for row in desk.rows("SELECT chat FROM quarantine")] == ["502"]
+
+
+def test_staff_who_cannot_be_written_to_hand_the_lead_back(desk: Desk, rosa: Somebody) -> None:
+    rosa.starts().walks_to("check").sends()
+    press(desk, ANA, "Claim")
+    with desk.store.begin() as db:
+        (due,) = [due for due in outbox.heads(db) if due.chat == str(ANA)]
+        hand_back(db, desk.deployment, due, desk.now)
+    assert desk.rows("SELECT status, owner_id FROM lead")[0] == ("new", None)
+    card, line = desk.sent(GROUP)[-2:]
+    assert card.rows and "tap Start" in line.text and "Ana" in line.text
+    press(desk, LI, "Claim")
+    assert desk.one("SELECT owner_id FROM lead") == 2

@@ -65,6 +65,7 @@ def upgrade() -> None:
         "quarantine",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("channel", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("chat", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -183,6 +184,7 @@ def upgrade() -> None:
         sa.Column("dedupe_key", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("conversation_id", sa.Integer(), nullable=True),
         sa.Column("lead_id", sa.Integer(), nullable=True),
+        sa.Column("sheet_of", sa.Integer(), nullable=True),
         sa.Column("envelope", sa.JSON(), nullable=False),
         sa.Column("question", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
@@ -196,6 +198,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["conversation_id"], ["conversation.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["lead_id"],
+            ["lead.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["sheet_of"],
             ["lead.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
