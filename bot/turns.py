@@ -69,18 +69,21 @@ class _Taking:
         reply = self.reply(flow, kept)
         self.keep_words(flow, kept, reply)
         turn = advance(flow, kept.conversation, reply, self.now)
-        if self.is_double_tap(kept, turn):
+        if self.is_double_tap(kept, reply, turn):
             return
         self.write(kept, turn)
+        if inbound.kind == "press" and inbound.message != kept.pressed:
+            conversations.note(self.db, kept.id, pressed=inbound.message)
         if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
             fresh, first = self.begin(kept.conversation.locale)
             self.write(fresh, first)
 
-    def is_double_tap(self, kept: Kept, turn: Turn) -> bool:
-        """A press that only repeats one of a moment ago: it is acknowledged, and needs no second answer."""
-        first = turn.says[0] if turn.says else None
-        repeats = isinstance(first, Tell) and first.key in ("already", "stale", "stale_again")
-        return self.inbound.kind == "press" and repeats and self.now - kept.updated_at < DOUBLE_TAP
+    def is_double_tap(self, kept: Kept, reply: Reply, turn: Turn) -> bool:
+        """A press on the message that was pressed a moment ago: it is acknowledged, and needs no second answer."""
+        inbound, first = self.inbound, turn.says[0] if turn.says else None
+        repeats = isinstance(first, Tell) and first.key in ("already", "stale")
+        again = inbound.kind == "press" and inbound.message == kept.pressed and not isinstance(reply, Garbled)
+        return again and repeats and self.now - kept.updated_at < DOUBLE_TAP
 
     def welcome(self) -> None:
         """Somebody whom we do not know, or whose conversation is gone: it begins, and danger still comes first."""

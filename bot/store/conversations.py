@@ -54,6 +54,7 @@ class Kept:
     updated_at: datetime
     source: str = ""
     question: str = ""
+    pressed: str = ""
 
 
 def take_receipt(db: Connection, inbound: Inbound, now: datetime) -> bool:
@@ -88,6 +89,7 @@ def _kept(row: Any) -> Kept:
         updated_at=row["updated_at"],
         source=row["source"],
         question=row["question"],
+        pressed=row["pressed"],
     )
 
 
@@ -106,6 +108,7 @@ def open_new(
         "source": source,
         "reachable": True,
         "question": "",
+        "pressed": "",
         "revision": 0,
         "created_at": now,
         **_columns(conversation, now),

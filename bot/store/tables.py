@@ -49,6 +49,8 @@ class ConversationRow(SQLModel, table=True):
     reachable: bool = True
     question: str = ""
     """The provider's id of the question that is on the screen, to edit it in place."""
+    pressed: str = ""
+    """The provider's id of the message whose button was taken last: a second tap on it says nothing new."""
     remind_on: date | None = Field(default=None, index=True)
     revision: int = 0
     created_at: datetime

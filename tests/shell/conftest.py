@@ -78,7 +78,8 @@ class Somebody:
         return self
 
     def presses(self, label: str) -> Somebody:
-        self.desk.take("press", self.chat, press=self.data(label))
+        data = self.data(label)
+        self.desk.take("press", self.chat, press=data, message=data)  # as if each message had one button
         return self
 
     def data(self, label: str) -> str:

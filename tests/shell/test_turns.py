@@ -254,10 +254,10 @@ def test_a_double_tap_gets_one_answer(desk: Desk, rosa: Somebody) -> None:
     rosa.starts().walks_to("knee")
     data, before = rosa.data("Left knee"), len(desk.sent())
     for _ in range(20):
-        desk.take("press", press=data)
+        desk.take("press", press=data, message="7")
     assert rosa.step == "diagnosis" and len(desk.sent()) == before + 1
     desk.waits(minutes=5)
-    desk.take("press", press=data)
+    desk.take("press", press=data, message="7")
     assert "I have that answer already" in desk.sent()[-2].text
 
 
