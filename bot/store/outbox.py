@@ -128,6 +128,12 @@ def dead(db: Connection, due: Due) -> None:
     _set(db, due, state="dead", envelope=Envelope("").to_json())
 
 
+def was_seen(db: Connection, conversation_id: int) -> None:
+    """A question that was answered was delivered, even if a crash kept us from hearing so: it is not sent again."""
+    where = (_outbox.c.conversation_id == conversation_id, _outbox.c.state == "sending", _outbox.c.question)
+    db.execute(update(_outbox).where(*where).values(state="sent", envelope=Envelope("").to_json()))
+
+
 def take_back_sheets(db: Connection, lead_id: int) -> dict[str, list[str]]:
     """Drops a lead's call sheets, sent or not; returns the sent ones by chat, so that they can be deleted."""
     where = _outbox.c.sheet_of == lead_id

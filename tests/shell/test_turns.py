@@ -272,6 +272,17 @@ def test_withdrawal_takes_the_call_sheets_back(desk: Desk, rosa: Somebody) -> No
     assert "Rosa" not in str(desk.rows("SELECT * FROM outbox"))
 
 
+def test_a_question_that_was_answered_is_not_sent_again(desk: Desk, rosa: Somebody) -> None:
+    """The process died between the send and its record: the answer proves that the question arrived."""
+    rosa.starts().walks_to("knee")
+    desk.rows("UPDATE outbox SET state = 'sent' WHERE 1 RETURNING id")
+    question = desk.one("SELECT max(id) FROM outbox")
+    desk.rows("UPDATE outbox SET state = 'sending' WHERE id = :id RETURNING id", id=question)
+    rosa.presses("Left knee")
+    with desk.store.begin() as db:
+        assert [due.id > question for due in outbox.heads(db)] == [True]
+
+
 def test_quarantine_goes_with_the_rest(desk: Desk, rosa: Somebody) -> None:
     rosa.starts()
     with desk.store.begin() as db:
