@@ -8,10 +8,10 @@ import sys
 from typing import Any
 
 from bot.app import deployment
-from bot.desk.cards import FIT
+from bot.desk.cards import FIT, Cards
+from bot.handlers.happening import cards_for
 from bot.settings import load
 from bot.store import Store, leads
-from flows.flow import CONTACT
 
 PROBLEM, USAGE = 1, 2
 
@@ -38,6 +38,7 @@ def add_to(verbs: Any) -> None:
 def _leads(options: argparse.Namespace) -> int:
     settings = load()
     deployed = deployment(settings)
+    cards = cards_for(deployed, deployed.library.newest(deployed.trial), deployed.staff_language)
     store = Store(settings.database_url)
     with store.begin() as db:
         rows = leads.queue(db, closed=options.closed or bool(options.reference))
@@ -47,7 +48,7 @@ def _leads(options: argparse.Namespace) -> int:
                 print(f"There is no lead {options.reference}.", file=sys.stderr)
                 return PROBLEM
             if not options.json:
-                print(_in_full(deployed, rows[0], leads.history(db, rows[0]["id"])))
+                print(_in_full(cards, rows[0], leads.history(db, rows[0]["id"])))
                 return 0
     if options.json:
         print(json.dumps([_plain(row) for row in rows], ensure_ascii=False, indent=2, default=str))
@@ -56,10 +57,9 @@ def _leads(options: argparse.Namespace) -> int:
         print("The queue is empty. A lead appears here when a person taps Send.")
     for row in rows:
         points = sum(flag["status"] == "REVIEW" for flag in row["flags"])
-        due = f"{row['due_at']:%a %d %b %H:%M}"
         print(
             f"{leads.reference(row['id'])}  {row['status']:<11} {FIT[row['outcome']]:<24} "
-            f"{points} to verify  {row['locale']:<8} due {due}  {row['owner'] or 'nobody yet'}"
+            f"{points} to verify  {row['locale']:<8} due {cards.due(row)}  {row['owner'] or 'nobody yet'}"
         )
     return 0
 
@@ -68,26 +68,10 @@ def _plain(row: Any) -> dict[str, Any]:
     return {"reference": leads.reference(row["id"]), **row}
 
 
-def _in_full(deployed: Any, row: Any, history: Any) -> str:
-    flow = deployed.library.newest(row["trial"])
-    steps = {step.id: step for step in flow.steps if step.part == CONTACT}
-    lines = [
-        f"{leads.reference(row['id'])}  {row['status']}  {FIT[row['outcome']]}",
-        f"trial {flow.trial.registry_id}, criteria {flow.trial.version}, text {row['text_version']}",
-        f"site {row['site'] or '-'}  language {row['locale']}  due {row['due_at']:%Y-%m-%d %H:%M %Z}",
-        f"helper {'yes' if row['helper'] else 'no'}  answer changed {'yes' if row['changed'] else 'no'}",
-        *(f"{steps[name].label}: {value}" for name, value in row["contact"].items() if name in steps),
-        "Verify:" if row["flags"] else "Nothing to verify.",
-        *(
-            f"  {flag['criterion']} {flag['status']} {', '.join(flag['because'])} {flag['until'] or ''}".rstrip()
-            for flag in row["flags"]
-        ),
-        "Check at the site:",
-        *(f"  {c.id} {c.site_check}" for c in flow.criteria if c.site_check),
-        "History:",
-        *(f"  {e['at']:%Y-%m-%d %H:%M} {e['what']} {e['detail']} {e['name'] or ''}".rstrip() for e in history),
-    ]
-    return "\n".join(lines)
+def _in_full(cards: Cards, row: Any, history: Any) -> str:
+    """The owner's call sheet, and what happened to the lead."""
+    lines = [f"  {e['at']:%Y-%m-%d %H:%M} {e['what']} {e['detail']} {e['name'] or ''}".rstrip() for e in history]
+    return "\n".join([cards.call_sheet(row, "").text, "", "History (UTC):", *lines])
 
 
 def _staff_add(options: argparse.Namespace) -> int:
