@@ -624,7 +624,7 @@ class Chat:
         assert from_bot, "the bot has written nothing here"
         return from_bot[-1]
 
-    def sees(self, wanted: Wanted, timeout: float = 10, all: bool = False) -> Message:
+    def sees(self, wanted: Wanted, timeout: float = 20, all: bool = False) -> Message:
         """Waits for words of the bot, sent or edited in since somebody here last acted (`all`: ever)."""
 
         def newest() -> Message | None:
@@ -727,7 +727,7 @@ class Person:
     def last(self) -> Message:
         return self.chat.last
 
-    def sees(self, wanted: Wanted, timeout: float = 10, all: bool = False) -> Message:
+    def sees(self, wanted: Wanted, timeout: float = 20, all: bool = False) -> Message:
         return self.chat.sees(wanted, timeout, all)
 
     def starts(self, payload: str | None = None) -> Message:
@@ -785,7 +785,7 @@ class Person:
         message: Message | None = None,
         chat: Chat | None = None,
         anonymous: bool = False,
-        timeout: float = 10,
+        timeout: float = 20,
     ) -> Press:
         """Taps an inline button of `message` as given, or of the newest in the chat that has one so labelled.
 
@@ -830,7 +830,7 @@ class Group:
     def last(self) -> Message:
         return self.chat.last
 
-    def sees(self, wanted: Wanted, timeout: float = 10, all: bool = False) -> Message:
+    def sees(self, wanted: Wanted, timeout: float = 20, all: bool = False) -> Message:
         return self.chat.sees(wanted, timeout, all)
 
     def kicks_bot(self) -> None:
@@ -1051,7 +1051,7 @@ class TelegramServer:
         return [call for call in self.calls if call.method == method]
 
     def until(
-        self, found: Callable[[], T | None], timeout: float = 10, otherwise: Callable[[], str] | None = None
+        self, found: Callable[[], T | None], timeout: float = 20, otherwise: Callable[[], str] | None = None
     ) -> T:
         """Waits until `found` gives something true, and gives that; else the test fails."""
         result: T | None = None

@@ -75,7 +75,7 @@ class BotProcess:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def settles(self, seconds: float = 10.0) -> None:
+    def settles(self, seconds: float = 30.0) -> None:
         """Until every update is confirmed."""
         end = time.monotonic() + seconds
         while self.server.pending and time.monotonic() < end:

@@ -43,7 +43,7 @@ class House:
         with ThreadPoolExecutor() as desks:
             list(desks.map(hire, nurses))
 
-    def quiet(self, seconds: float = 10.0) -> None:
+    def quiet(self, seconds: float = 30.0) -> None:
         """Waits until everything that came in is taken, and everything that is to go out has gone."""
         self.bot.settles(seconds)
         end = time.monotonic() + seconds
