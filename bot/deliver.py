@@ -116,7 +116,7 @@ class Delivery:
 
     def _ready(self) -> list[Due]:
         with self.store.begin() as db:
-            return outbox.ready(db, self.clock())
+            return outbox.heads(db, self.clock())
 
     def _intend(self, due: Due) -> str:
         with self.store.begin() as db:

@@ -69,22 +69,14 @@ def put(
     )
 
 
-def heads(db: Connection) -> list[Due]:
-    """The first unsent message of every lane, whether its time has come or not, oldest first."""
-    rows = db.execute(
-        select(_outbox).where(_outbox.c.state.in_(("due", "sending"))).order_by(_outbox.c.id)
-    ).mappings()
-    first: dict[tuple[str, str], Any] = {}
-    for row in rows:
-        first.setdefault((row["channel"], row["chat"]), row)
-    return [_due(row) for row in first.values()]
-
-
-def ready(db: Connection, now: datetime) -> list[Due]:
-    """The heads of the lanes that may go out now, the most urgent first."""
-    waiting = select(_outbox.c.id).where(_outbox.c.state != "sent", _outbox.c.not_before > now)
-    late = {row[0] for row in db.execute(waiting)}
-    return sorted((due for due in heads(db) if due.id not in late), key=lambda due: (due.priority, due.id))
+def heads(db: Connection, now: datetime | None = None) -> list[Due]:
+    """The first unsent message of every lane, the most urgent first. ``now``: only those whose time has come."""
+    waiting = _outbox.c.state.in_(("due", "sending"))
+    first = select(func.min(_outbox.c.id)).where(waiting).group_by(_outbox.c.channel, _outbox.c.chat)
+    query = select(_outbox).where(_outbox.c.id.in_(first)).order_by(_outbox.c.priority, _outbox.c.id)
+    if now is not None:
+        query = query.where(_outbox.c.not_before <= now)
+    return [_due(row) for row in db.execute(query).mappings()]
 
 
 def oldest(db: Connection) -> datetime:
