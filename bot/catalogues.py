@@ -17,8 +17,6 @@ from flows.flow import Flow
 from flows.parse import Problem
 
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
-LABEL = 20
-"""Characters that a button shows in a row of a narrow phone."""
 
 
 def template(domain: Domain, flows: Iterable[Flow]) -> Catalog:
@@ -26,7 +24,8 @@ def template(domain: Domain, flows: Iterable[Flow]) -> Catalog:
     catalogue = Catalog(domain=domain, project="Prescreen", charset="utf-8")
     for message in _messages(flows):
         if message.domain == domain:
-            catalogue.add(message.text, context=message.context, auto_comments=[message.comment])
+            text = (message.text, message.plural) if message.plural else message.text
+            catalogue.add(text, context=message.context, auto_comments=[message.comment])
     return catalogue
 
 
@@ -59,7 +58,8 @@ def check(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Problem]:
     for path in sorted(folder.glob("*/LC_MESSAGES/*.po")):
         domain: Domain = "patient" if path.stem == "patient" else "staff"
         wanted = {(m.context, m.id): m for m in template(domain, flows) if m.id}
-        have = {(m.context, m.id): m for m in read(path) if m.id}
+        catalogue = read(path)
+        have = {(m.context, m.id): m for m in catalogue if m.id}
         name = f"{path.parent.parent.name}/{path.name}"
         found += [
             Problem(name, f"{context}: {_short(text)}", "This message is missing.", "Run: prescreen i18n update")
@@ -70,8 +70,13 @@ def check(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Problem]:
             for context, text in have.keys() - wanted.keys()
         ]
         for (context, text), message in have.items():
-            for what, remedy in _wrong(str(text), str(message.string or ""), message.fuzzy, context or ""):
-                found.append(Problem(name, f"{context}: {_short(text)}", what, remedy))
+            source, forms = text, (message.string,)
+            if isinstance(text, tuple):  # as many forms as the language counts by
+                given = message.string if isinstance(message.string, tuple) else ()
+                source, forms = text[0], (*given, *[""] * (catalogue.num_plurals - len(given)))
+            for form in forms:
+                for what, remedy in _wrong(str(source), str(form or ""), message.fuzzy):
+                    found.append(Problem(name, f"{context}: {_short(source)}", what, remedy))
     for tag in {path.parent.parent.name for path in folder.glob("*/LC_MESSAGES/*.po")}:
         for domain in get_args(Domain):
             if domain == "patient" and not (folder / tag / "LC_MESSAGES" / "patient.po").is_file():
@@ -79,7 +84,7 @@ def check(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Problem]:
     return found
 
 
-def _wrong(source: str, text: str, fuzzy: bool, context: str) -> Iterator[tuple[str, str]]:
+def _wrong(source: str, text: str, fuzzy: bool) -> Iterator[tuple[str, str]]:
     if not text:
         yield "It is not translated.", "Translate it."
     elif fuzzy:

@@ -287,6 +287,10 @@ class _Voice:
             return self.words.listed([self._step_label(step) for step in steps])
         if name == "site":
             return self._site(value)
+        if name == "days":
+            one, many = self.flow.says["days_one"], self.flow.says["days_many"]
+            phrase = self.words.plural("say.days", one, many, int(value))
+            return fill(phrase, {"number": self.words.number(int(value))})
         if name in ("day", "due") and value:
             return self._day(date.fromisoformat(value))
         return value

@@ -46,7 +46,6 @@ LINES = (
     "{reference} · {owner} · {status} · first call by {due}",
     "{reference} · {status} · {reason}",
     "{owner} has {reference}.",
-    "{reference} is yours. Your call sheet is in our private chat.",
     "{owner}, please open a private chat with me and tap Start. Then claim {reference} again.",
     "You are not on the staff list. Ask your admin to add you.",
     "This is not possible now: {reference} is {status}.",
@@ -56,14 +55,12 @@ LINES = (
     "You have no open leads.",
     "Why do you close {reference}?",
     "Which criterion?",
-    "Another criterion",
     "Back",
     "{title} · criteria version {version}",
     "Contact",
     "Verify",
     "Nothing to verify.",
     "Check at the site",
-    "The chat did not ask these",
     "Reasons against at the time: wait until {date}",
     "Wait with no known end",
     "Answered by a helper",
@@ -74,7 +71,6 @@ LINES = (
     "any day",
     "any time", "mornings", "afternoons", "early evening",
     "Mon", "Tue", "Wed", "Thu", "Fri",
-    "not sure", "{name}, closed: {reason}",
 )  # fmt: skip
 """Every line of this page, for the translators; ``staff_lines`` adds the tables above."""
 _TIMES = {"any": "any time", "morning": "mornings", "afternoon": "afternoons", "evening": "early evening"}

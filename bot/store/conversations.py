@@ -233,15 +233,6 @@ def add_interest(db: Connection, channel: str, chat: str, locale: str, now: date
         db.execute(insert(_interest).values(channel=channel, chat=chat, locale=locale, at=now))
 
 
-def transcript(db: Connection, conversation_id: int) -> list[tuple[bool, str]]:
-    rows = db.execute(
-        select(_message.c.outgoing, _message.c.text)
-        .where(_message.c.conversation_id == conversation_id)
-        .order_by(_message.c.id)
-    )
-    return [(outgoing, text) for outgoing, text in rows]
-
-
 def beat(db: Connection, now: datetime) -> None:
     """A real write: it fails when the disk is full or the file cannot be written."""
     if db.execute(update(_heartbeat).values(at=now)).rowcount == 0:

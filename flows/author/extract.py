@@ -19,6 +19,8 @@ class Message:
     context: str
     text: str
     comment: str
+    plural: str = ""
+    """The form for many, where the words depend on a number."""
 
 
 def messages(flow: Flow) -> Iterator[Message]:
@@ -62,6 +64,12 @@ def _all(flow: Flow) -> Iterator[Message]:
         yield _patient(f"faq.{question.id}", question.text, "Button: a question people ask")
         yield _patient(f"faq.{question.id}", question.answer, "The approved answer")
     for key, text in flow.says.items():
+        if key.endswith("_many"):
+            continue
+        if key.endswith("_one"):
+            name = key.removesuffix("_one")
+            yield Message("patient", f"say.{name}", text, "A number of these", flow.says[f"{name}_many"])
+            continue
         what = "Button, 20 characters or fewer" if key.startswith("button_") else "The bot's own line"
         yield _patient(f"say.{key}", text, what)
     for key, text in flow.heard.items():

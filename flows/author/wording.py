@@ -37,7 +37,17 @@ LINES = (
     *("progress", "helper", "answer_line", "not_now_open", "reasons", "reasons_none", "sent", "sent_person"),
     *("reminder_set", "reminder_open", "notices_set", "copy", "noted", "share_hint", "study_desk", "the_date"),
     *("wait_noted", "wait_open_noted", "left_out", "stale", "already", "kept", "again", "moved_on", "later"),
-    *("deleted", "start_over", "no_way_back", "sent_already", "person_asked", "person_known", "language_set"),
+    *(
+        "days_one",
+        "days_many",
+        "deleted",
+        "start_over",
+        "no_way_back",
+        "sent_already",
+        "person_asked",
+        "person_known",
+        "language_set",
+    ),
     *(
         "retry_stuck",
         "got_media_again",

@@ -61,6 +61,19 @@ def test_each_wrong_message_is_named(prescreen: Prescreen, locales: Path) -> Non
     assert prescreen("check").out.count("es/patient.po") == 5
 
 
+@pytest.mark.parametrize("forms", [("{number} día", ""), ("{number} día", "{n} días")])
+def test_every_form_of_a_number_is_looked_at(prescreen: Prescreen, locales: Path, forms: tuple[str, str]) -> None:
+    path = locales / "es" / "LC_MESSAGES" / "patient.po"
+    catalogue = catalogues.read(path)
+    message = catalogue.get(("{number} day", "{number} days"), context="say.days")
+    assert message is not None
+    message.string = forms
+    with path.open("wb") as file:
+        catalogues.write_po(file, catalogue, width=0)
+    (line,) = prescreen("i18n", "check").out.splitlines()
+    assert line.startswith("es/patient.po: say.days: {number} day: ")
+
+
 def test_update_takes_the_stale_and_adds_the_missing(prescreen: Prescreen, locales: Path) -> None:
     change(locales, "es", "nct06570291.moon", "How big is the moon?", "¿Qué tamaño tiene la luna?")
     change(locales, "es", "nct06570291.weight", "What do you weigh?", None)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from bot.words import Languages
-from flows import hear
+from flows import hear, speak
 from flows.conversation import Conversation
 from flows.flow import CHECK, Flow
 from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
 from flows.screening import Verdict
-from flows.turn import Cleared, Deleted, Ended, LeadRaised, ReminderWished, SafetyShown, Screened
+from flows.turn import Cleared, Deleted, Ended, LeadRaised, Menu, ReminderWished, SafetyShown, Screened
 from tests.conftest import walk_to
 from tests.patient import LANGUAGES, NOW, Patient
 
@@ -24,6 +24,16 @@ def test_language_then_consent_then_the_first_question(flow: Flow) -> None:
     patient = Patient(flow).sees("automated helper", "Which language").presses("English")
     patient.sees("not a doctor", "for 30 days", "not for emergencies", "you say yes a second time")
     patient.presses("Yes, for me").sees("What year were you born?", "Part 1 of 4", "About 17 left")
+
+
+@pytest.mark.parametrize(
+    ("locale", "one", "many"), [("en", "1 day", "30 days"), ("es", "1 día", "30 días"), ("zh_Hans", "1天", "30天")]
+)
+def test_days_are_counted_as_the_language_counts(flow: Flow, locale: str, one: str, many: str) -> None:
+    patient = Patient(flow, locale).answers(locale)
+    for days, wanted in (("1", one), ("30", many)):
+        (speech,) = speak(flow, patient.conversation, [Menu("stopped")], patient.words, {"days": days})
+        assert wanted in speech.text and ("day" not in wanted or wanted + "." in speech.text)
 
 
 def test_no_consent_ends_it_and_asks_nothing(flow: Flow) -> None:

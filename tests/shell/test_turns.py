@@ -174,7 +174,9 @@ def test_a_changed_answer_after_the_send_is_told_to_the_owner(desk: Desk, rosa: 
     rosa.starts().walks_to("check").sends()
     press(desk, ANA, "Claim")
     rosa.presses("No, thank you").presses("Change an answer").presses("Walking aid").presses("Now and then")
-    rosa.presses("All correct, go on").presses("Send")
+    rosa.presses("All correct, go on")
+    assert desk.rows("SELECT outcome, changed, flags FROM lead")[0] == ("possible_match", 1, "[]")  # not sent yet
+    rosa.presses("Send")
     assert desk.rows("SELECT outcome, changed FROM lead")[0] == ("needs_review", 1)
     assert any("an answer was changed" in envelope.text for envelope in desk.sent(str(ANA)))
 
