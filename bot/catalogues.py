@@ -70,7 +70,8 @@ def check(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Problem]:
             for context, text in have.keys() - wanted.keys()
         ]
         for (context, text), message in have.items():
-            source, forms = text, (message.string,)
+            source: object = text
+            forms: tuple[object, ...] = (message.string,)
             if isinstance(text, tuple):  # as many forms as the language counts by
                 given = message.string if isinstance(message.string, tuple) else ()
                 source, forms = text[0], (*given, *[""] * (catalogue.num_plurals - len(given)))
