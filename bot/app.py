@@ -102,7 +102,7 @@ class Conversations:
             flow = self.deployed.library.newest(self.deployed.trial)
             tag = self.deployed.languages.resolve(inbound.language) or SOURCE
             text = self.deployed.languages.patient(tag).text("say.trouble", flow.says["trouble"])
-            key = f"trouble:{inbound.channel}:{inbound.external_id}"
+            key = f"trouble:{inbound.channel}:{inbound.external_id}:{at.isoformat()}"  # it may fail again
             outbox.put(db, inbound.channel, inbound.chat, Envelope(text), key, at)
 
     async def probe(self) -> None:

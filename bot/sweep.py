@@ -28,7 +28,7 @@ def sweep(store: Store, deployment: Deployment, now: datetime) -> int:
         for kept in due:
             reminder = Inbound(
                 channel=kept.channel,
-                external_id=f"t:{kept.id}:reminder:{kept.revision}",
+                external_id=f"t:{kept.tag}:reminder:{kept.revision}",
                 chat=kept.chat,
                 sender=kept.chat,
                 kind="elapsed",

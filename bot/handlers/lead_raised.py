@@ -133,7 +133,7 @@ def tell_changed(db: Connection, happening: Happening, lead_id: int) -> None:
         return
     cards = happening.cards(owner["language"] if owner else "")
     line = cards.line("{reference}: an answer was changed. Please look again.", reference=leads.reference(lead_id))
-    key = f"lead:{lead_id}:changed:{happening.kept.revision}"
+    key = f"lead:{lead_id}:changed:{happening.kept.tag}:{happening.kept.revision}"
     leads.record(db, lead_id, "changed", happening.now)
     channel, staff = happening.deployment.staff_channel, outbox.STAFF
     outbox.put(db, channel, chat, Envelope(line), key, happening.now, priority=staff)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from bot.app import Conversations
 from bot.desk.work import hand_back
+from bot.messages import Inbound
 from bot.store import conversations, outbox
 from bot.sweep import sweep
 from tests.shell.conftest import ANA, GROUP, LI, Desk, Somebody
@@ -305,3 +309,22 @@ def test_staff_who_cannot_be_written_to_hand_the_lead_back(desk: Desk, rosa: Som
     assert card.rows and "tap Start" in line.text and "Ana" in line.text
     press(desk, LI, "Claim")
     assert desk.one("SELECT owner_id FROM lead") == 2
+
+
+def test_two_conversations_may_change_one_lead_at_the_same_turn(desk: Desk, rosa: Somebody) -> None:
+    """The second conversation counts its turns anew; what staff are told must not clash with the first."""
+    rosa.starts().walks_to("check").sends().presses("No, thank you")
+    for _ in range(2):
+        rosa.presses("Start again").walks_to("check").sends().presses("No, thank you")
+    assert desk.one("SELECT count(*) FROM lead") == 1
+    told = [row[0] for row in desk.rows("SELECT what FROM lead_event ORDER BY id")]
+    assert told.count("sent_again") == 2
+
+
+def test_what_fails_again_can_be_set_aside_again(desk: Desk, rosa: Somebody) -> None:
+    house = Conversations(desk.store, desk.deployment, {})
+    inbound = Inbound("telegram", "m:501:1", "501", "501", "text", text="x")
+    for _ in range(2):
+        asyncio.run(house.set_aside({"update_id": 1}, inbound))
+    assert desk.one("SELECT count(*) FROM quarantine") == 2
+    assert "Your answers are safe" in desk.sent()[-1].text
