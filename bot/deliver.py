@@ -10,80 +10,112 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
-
 from bot.limits import Limits
 from bot.messages import Channel, Sent
-from bot.store import Store, conversations, leads, outbox
+from bot.store import conversations, leads, outbox, unstorable
 from bot.store.outbox import Due
+from bot.store.transaction import Transaction
+from bot.writer import Writer
 
 log = logging.getLogger(__name__)
 
-
 LOOK = 1.0
 """Seconds between two looks into the outbox when nobody calls."""
+SHORTEST = 0.2
+"""Seconds between two looks at least: a backlog is not looked through for every single message."""
 LAST_SENDS = 8.0
 """Seconds that sends already under way get when the process stops."""
 
 
 class Delivery:
-    """Sends what is due through the channels, lane by lane."""
+    """Sends what is due through the channels, lane by lane. A lane has one message under way at most."""
 
     def __init__(
         self,
-        store: Store,
+        writer: Writer,
         channels: Mapping[str, Channel],
-        clock: Callable[[], datetime],
         limits: Limits | None = None,
-        on_gone: Callable[[Connection, Due, datetime], None] | None = None,
+        on_gone: Callable[[Transaction, Due, datetime], None] | None = None,
     ) -> None:
         """``limits`` where the messenger has any; this is then the one sender for its bot.
 
         ``on_gone`` hears, inside the transaction, that somebody cannot be written to.
         """
-        self.store, self.channels, self.clock, self.limits = store, channels, clock, limits
-        self.on_gone = on_gone
-        self._pause = LOOK
+        self.writer, self.channels, self.limits, self.on_gone = writer, channels, limits, on_gone
+        writer.sender = self
+        self.token = ""
+        """Shown before each claim, where several processes could be the one that sends."""
+        self.leads = True
+        """Whether this process is the one that sends."""
         self.wake = asyncio.Event()
-        self._lanes: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._pause = LOOK
+        self._busy: set[str] = set()
+        self._sends: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``: sends what is due. The wake-up is only a hurry; the look every second is the truth."""
+        self.leads = True
         while not stop.is_set():
             self.wake.clear()
             try:
-                await self._start_lanes()
-            except OperationalError as error:
+                await self.look()
+            except Exception as error:
+                if not unstorable(error):
+                    raise
                 log.error("the outbox cannot be read now: %s", type(error).__name__)
-            await _first(self.wake.wait(), stop.wait(), timeout=self._pause)
-        if self._lanes:
-            await asyncio.wait(self._lanes.values(), timeout=LAST_SENDS)
+            await _first(stop.wait(), timeout=SHORTEST)
+            await _first(self.wake.wait(), stop.wait(), timeout=max(0.0, self._pause - SHORTEST))
+        self.leads = False
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=LAST_SENDS)
 
     async def drain(self) -> None:
         """Until nothing is due any more."""
-        busy = True
-        while busy:
-            busy = bool(self._lanes)
-            busy = await self._start_lanes() > 0 or busy
-            if self._lanes:
-                await asyncio.wait(self._lanes.values(), return_when=asyncio.FIRST_COMPLETED)
+        while await self.look() or self._sends:
+            if self._sends:
+                await asyncio.wait(self._sends, return_when=asyncio.FIRST_COMPLETED)
 
-    async def _start_lanes(self) -> int:
-        """One message at a time per lane; a slow lane holds up no other. Returns how many were started."""
-        busy = {*self._lanes}  # one that ends while we look was read before its result was written
-        due = await asyncio.to_thread(self._ready)
-        due = [d for d in due if d.channel in self.channels and (d.channel, d.chat) not in busy]
+    async def look(self) -> int:
+        """Starts everything that may go now; returns how many that were."""
         self._pause = LOOK
-        started = 0
+        return await self.writer.write(self._look)
+
+    # ------------------------------------------------------------------ in the writer's thread
+
+    def _look(self, db: Transaction) -> int:
+        if not self._sends_for(db):
+            return 0
+        claimed = self._claim(db, outbox.heads(db, self.writer.clock()))
+        db.claimed += claimed
+        return len(claimed)
+
+    def _sends_for(self, db: Transaction) -> bool:
+        """Whether it is for this process to send, now that others can no longer change that."""
+        if not self.leads:
+            return False
+        house = conversations.heartbeat(db)
+        return house is None or (not house["paused"] and house["leader"] == self.token)
+
+    def claim(self, db: Transaction) -> None:
+        """What may go now because of this transaction is marked as under way in the same commit."""
+        lanes = db.lanes - (self._busy - db.freed)
+        if lanes and self._sends_for(db):
+            db.claimed += self._claim(db, outbox.heads(db, self.writer.clock(), lanes, most=len(lanes)))
+
+    def _claim(self, db: Transaction, due: list[Due]) -> list[Due]:
+        taken = (self._busy - db.freed) | {item.lane for item in db.claimed}
+        found = []
         for item in due:
-            if self._too_fast(item.chat):
+            if item.lane in taken or item.channel not in self.channels or self._too_fast(item.chat):
                 continue
-            started += 1
-            task = asyncio.create_task(self._send_safely(item))
-            self._lanes[item.channel, item.chat] = task
-            task.add_done_callback(partial(self._lane_ended, (item.channel, item.chat)))
-        return started
+            outbox.sending(db, item)
+            found.append(item)
+        return found
+
+    def committed(self, db: Transaction) -> None:
+        """From now on these lanes are busy, and no sooner."""
+        self._busy -= db.freed
+        self._busy |= {due.lane for due in db.claimed}
 
     def _too_fast(self, chat: str) -> bool:
         """Whether the messenger would refuse it now; if not, it is counted as sent."""
@@ -97,57 +129,59 @@ class Delivery:
         self.limits.take(chat, at)
         return False
 
-    def _lane_ended(self, lane: tuple[str, str], _task: asyncio.Task[None]) -> None:
-        del self._lanes[lane]
-        self.wake.set()
+    def _result(self, due: Due, sent: Sent, db: Transaction) -> None:
+        now = self.writer.clock()
+        db.freed.add(due.lane)
+        db.lanes.add(due.lane)
+        match sent.fate:
+            case "sent":
+                outbox.sent(db, due, sent.provider_id, now)
+                if due.question and due.conversation_id:
+                    conversations.asked(db, due.lane, due.conversation_id, sent.provider_id)
+                if due.lead_id:
+                    leads.change(db, due.lead_id, now, notice=sent.provider_id)
+            case "moved":
+                log.warning("a chat has a new id; if it is the staff group, change STAFF_GROUP")
+                outbox.move_lane(db, due.channel, due.chat, sent.provider_id)
+            case "gone":
+                if self.on_gone is not None:
+                    self.on_gone(db, due, now)
+                outbox.stop_lane(db, due.channel, due.chat)
+                if due.conversation_id:
+                    conversations.note(db, due.conversation_id, reachable=False)
+            case "refused":
+                log.error("a message was refused for good: outbox row %s", due.id)
+                outbox.dead(db, due)
+            case "later" | "unsure":
+                outbox.later(db, due, now, sent.wait, unsure=sent.fate == "unsure")
 
-    async def _send_safely(self, due: Due) -> None:
+    # ------------------------------------------------------------------ in the event loop
+
+    def go(self, claimed: list[Due]) -> None:
+        if self._pause < LOOK:  # something may not go yet: it is looked for again in time
+            self.wake.set()
+        for due in claimed:
+            task = asyncio.create_task(self._send(due))
+            self._sends.add(task)
+            task.add_done_callback(self._sends.discard)
+
+    async def _send(self, due: Due) -> None:
+        """The intent is committed. Call, then result: a crash between them sends again, and never loses."""
         try:
-            await self.send(due)
-        except Exception as error:  # the row stays due, and its lane is tried again
+            sent = await self.channels[due.channel].send(due.chat, due.envelope, due.last)
+        except Exception as error:  # the channel itself is at a loss: the message stays, and is tried again
             log.error("a send failed and will be tried again: %s", type(error).__name__)
-            await asyncio.sleep(1.0)
-
-    async def send(self, due: Due) -> None:
-        """Intent, call, result: a crash between them sends again, and never loses."""
-        last = await asyncio.to_thread(self._intend, due)
-        sent = await self.channels[due.channel].send(due.chat, due.envelope, last)
-        await asyncio.to_thread(self._result, due, sent)
-
-    def _ready(self) -> list[Due]:
-        with self.store.begin() as db:
-            return outbox.heads(db, self.clock())
-
-    def _intend(self, due: Due) -> str:
-        with self.store.begin() as db:
-            outbox.sending(db, due)
-            kept = conversations.by_id(db, due.conversation_id) if due.conversation_id else None
-            return kept.question if kept else ""
-
-    def _result(self, due: Due, sent: Sent) -> None:
-        now = self.clock()
-        with self.store.begin() as db:
-            match sent.fate:
-                case "sent":
-                    outbox.sent(db, due, sent.provider_id, now)
-                    if due.question and due.conversation_id:
-                        conversations.note(db, due.conversation_id, question=sent.provider_id)
-                    if due.lead_id:
-                        leads.change(db, due.lead_id, now, notice=sent.provider_id)
-                case "moved":
-                    log.warning("a chat has a new id; if it is the staff group, change STAFF_GROUP")
-                    outbox.move_lane(db, due.channel, due.chat, sent.provider_id)
-                case "gone":
-                    if self.on_gone is not None:
-                        self.on_gone(db, due, now)
-                    outbox.stop_lane(db, due.channel, due.chat)
-                    if due.conversation_id:
-                        conversations.note(db, due.conversation_id, reachable=False)
-                case "refused":
-                    log.error("a message was refused for good: outbox row %s", due.id)
-                    outbox.dead(db, due)
-                case "later" | "unsure":
-                    outbox.later(db, due, now, sent.wait, unsure=sent.fate == "unsure")
+            sent = Sent("later", wait=LOOK)
+        pause = 0.1
+        while True:
+            try:
+                await self.writer.write(partial(self._result, due, sent), lazy=True)
+            except Exception as error:  # it was sent: this must be written, or it would be sent again
+                log.error("a result cannot be stored now: %s", type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            else:
+                return
 
 
 async def _first(*waits: Coroutine[Any, Any, Any], timeout: float) -> None:

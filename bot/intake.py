@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy.exc import OperationalError
-
 from bot.messages import Inbound
+from bot.store import unstorable
 
 log = logging.getLogger(__name__)
 
 TRIES = 5
 """How often an update that fails by itself is tried before it is set aside, so that the others go on."""
+CAREFUL = 300.0
+"""Seconds after an unclean stop in which attempts are counted before the work."""
 
 Fate = Literal["done", "failed", "unstorable"]
 """done: its turn is committed, or it is set aside. failed: worth another try. unstorable: nothing can be
 stored now, which is no fault of the update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A raw update, and what it means: nothing at all, or nothing that can be read."""
+
+    update: Mapping[str, Any]
+    inbound: Inbound | None = None
+    readable: bool = True
+
+    @property
+    def lane(self) -> str:
+        """What must be taken in order; "" where there is no order to keep."""
+        return self.inbound.lane if self.inbound else ""
 
 
 class Intake:
@@ -30,29 +47,50 @@ class Intake:
         take: Callable[[Inbound], Awaitable[None]],
         set_aside: Callable[[Mapping[str, Any], Inbound | None], Awaitable[None]],
         acknowledge: Callable[[str], Awaitable[None]],
+        count: Callable[[str], Awaitable[int]] | None = None,
     ) -> None:
+        """``count`` where the last process ended without a word: it counts an attempt and returns those before."""
         self.parse, self.take, self.set_aside, self.acknowledge = parse, take, set_aside, acknowledge
+        self._count = count
+        self._careful_until = time.monotonic() + CAREFUL
         self._background: set[asyncio.Task[None]] = set()
 
-    async def one(self, update: Mapping[str, Any], tries: int) -> Fate:
-        """``tries`` is how often this update failed before."""
-        inbound = None
+    def read(self, update: Mapping[str, Any]) -> Came:
         try:
-            inbound = self.parse(update)
-            if inbound is None:
-                return "done"
+            return Came(update, self.parse(update))
+        except Exception as error:
+            log.error("an update cannot be read: %s", type(error).__name__)
+            return Came(update, readable=False)
+
+    async def one(self, came: Came, tries: int) -> Fate:
+        """``tries`` is how often this update failed before."""
+        inbound = came.inbound
+        if not came.readable:
+            return await self.aside(came.update)
+        if inbound is None:
+            return "done"
+        try:
             if inbound.callback and tries == 0:
                 self._acknowledge(inbound.callback)
+            if await self._killed(came):
+                return await self.aside(came.update, inbound)
             await self.take(inbound)
-        except OperationalError as error:
-            log.error("nothing can be stored now, try %s: %s", tries + 1, type(error).__name__)
-            return "unstorable"
         except Exception as error:
+            if unstorable(error):
+                log.error("nothing can be stored now, try %s: %s", tries + 1, type(error).__name__)
+                return "unstorable"
             log.error("a turn failed, try %s of %s: %s", tries + 1, TRIES, type(error).__name__)
-            if inbound is not None and tries + 1 < TRIES:
-                return "failed"
-            return await self.aside(update, inbound)
+            return "failed" if tries + 1 < TRIES else await self.aside(came.update, inbound)
         return "done"
+
+    async def _killed(self, came: Came) -> bool:
+        """Whether this update was begun so often, and never ended, that it must be what ends the process."""
+        if self._count is None:
+            return False
+        if time.monotonic() > self._careful_until:
+            self._count = None
+            return False
+        return await self._count(str(came.update.get("update_id"))) >= TRIES
 
     async def aside(self, update: Mapping[str, Any], inbound: Inbound | None = None) -> Fate:
         try:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+
+def lane_of(channel: str, chat: str) -> str:
+    """One chat of one channel: what happens in it happens in order."""
+    return f"{channel}:{chat}"
+
+
 Came = Literal["text", "press", "start", "contact", "media", "edited", "blocked", "unblocked", "elapsed"]
 
 
@@ -33,6 +39,10 @@ class Inbound:
     verified: bool = False
     """A shared phone number belongs to the sender."""
     group: bool = False
+
+    @property
+    def lane(self) -> str:
+        return lane_of(self.channel, self.chat)
 
 
 @dataclass(frozen=True, slots=True)

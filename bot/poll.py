@@ -6,11 +6,11 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
-from bot.intake import Intake
+from bot.intake import Came, Intake
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE = 30.0
+PAUSE, LONGEST_PAUSE = 0.1, 30.0
 
 
 class Source(Protocol):
@@ -46,17 +46,27 @@ class Poller:
             await self.batch(updates, stop)
 
     async def batch(self, updates: list[dict[str, Any]], stop: asyncio.Event) -> None:
-        """In order. What cannot be stored now is tried until it can; what fails by itself is set aside."""
+        """In order within a chat, all chats at once; confirmed as a whole, when nothing of it is left to do."""
+        lanes: dict[object, list[Came]] = {}
+        for place, update in enumerate(updates):
+            came = self.intake.read(update)
+            lanes.setdefault(came.lane or place, []).append(came)
+        if not all(await asyncio.gather(*(self._lane(lane, stop) for lane in lanes.values()))):
+            return  # not confirmed: Telegram sends it again after the restart
         for update in updates:
-            tries = 0
-            while await self.intake.one(update, tries) != "done":
-                tries += 1
-                await _sleep(stop, min(0.2 * tries, LONGEST_PAUSE))
-                if stop.is_set():
-                    return  # not confirmed: Telegram sends it again after the restart
-            number = update.get("update_id")
-            if isinstance(number, int):
+            if isinstance(number := update.get("update_id"), int):
                 self.offset = number + 1
+
+    async def _lane(self, lane: list[Came], stop: asyncio.Event) -> bool:
+        """What cannot be stored now is tried until it can; what fails by itself is set aside."""
+        for came in lane:
+            tries = 0
+            while await self.intake.one(came, tries) != "done":
+                tries += 1
+                await _sleep(stop, min(PAUSE * tries, LONGEST_PAUSE))
+                if stop.is_set():
+                    return False
+        return True
 
 
 def _told(error: Exception) -> str:

@@ -8,42 +8,49 @@ from zoneinfo import ZoneInfo
 
 from bot.deployment import Deployment
 from bot.messages import Inbound
-from bot.store import Store, conversations
+from bot.store import conversations, outbox
+from bot.store.transaction import Transaction
 from bot.turns import take_turn
 from flows.engine import today_of
 
 log = logging.getLogger(__name__)
 
 DAYTIME = range(9, 20)
-RECEIPTS = timedelta(days=7)
+KEPT = timedelta(days=7)
+"""How long receipts and sent messages stay: Telegram sends nothing again after a day."""
 
 
-def sweep(store: Store, deployment: Deployment, now: datetime) -> int:
-    """Takes every step that is due. Each is idempotent; returns how many reminders went out."""
+def reminders(db: Transaction, deployment: Deployment, now: datetime) -> list[Inbound]:
+    """The reminders that are due, in the daytime of the study's site; each is then a turn of its own."""
     flow = deployment.library.newest(deployment.trial)
-    sent = 0
-    if _local_hour(flow.trial.timezone, now) in DAYTIME:
-        with store.begin() as db:
-            due = conversations.reminders_due(db, today_of(flow, now))
-        for kept in due:
-            reminder = Inbound(
-                channel=kept.channel,
-                external_id=f"t:{kept.tag}:reminder:{kept.revision}",
-                chat=kept.chat,
-                sender=kept.chat,
-                kind="elapsed",
-                text="reminder",
-            )
-            sent += take_turn(reminder, store, deployment, now)
-            with store.begin() as db:
-                conversations.note(db, kept.id, remind_on=None)
-    with store.begin() as db:
-        for channel, chat in conversations.forgotten(db, now - timedelta(days=deployment.keep_days)):
-            conversations.erase(db, channel, chat, wishes=False)
-            log.info("answers erased after %s days without a lead", deployment.keep_days)
-        conversations.forget_receipts(db, now - RECEIPTS)
-    return sent
+    if now.astimezone(ZoneInfo(flow.trial.timezone)).hour not in DAYTIME:
+        return []
+    return [
+        Inbound(
+            channel=kept.channel,
+            external_id=f"t:{kept.tag}:reminder:{kept.revision}",
+            chat=kept.chat,
+            sender=kept.chat,
+            kind="elapsed",
+            text="reminder",
+        )
+        for kept in conversations.reminders_due(db, today_of(flow, now))
+    ]
 
 
-def _local_hour(timezone: str, now: datetime) -> int:
-    return now.astimezone(ZoneInfo(timezone)).hour
+def remind(reminder: Inbound, db: Transaction, deployment: Deployment, now: datetime) -> bool:
+    """Gives one reminder, once, whoever else tries to."""
+    kept = conversations.current(db, reminder.channel, reminder.chat)
+    given = take_turn(reminder, db, deployment, now)
+    if kept is not None:
+        conversations.note(db, kept.id, remind_on=None)
+    return given
+
+
+def forget(db: Transaction, deployment: Deployment, now: datetime) -> None:
+    """The end of retention: answers without a lead, and what only served to take and send things once."""
+    for channel, chat in conversations.forgotten(db, now - timedelta(days=deployment.keep_days)):
+        conversations.erase(db, channel, chat, wishes=False)
+        log.info("answers erased after %s days without a lead", deployment.keep_days)
+    conversations.forget_receipts(db, now - KEPT)
+    outbox.forget(db, now - KEPT)

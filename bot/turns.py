@@ -6,14 +6,13 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from bot.deployment import Deployment
 from bot.handlers import handle
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, Inbound, chunks
-from bot.store import Store, conversations, outbox
+from bot.store import conversations, outbox
 from bot.store.conversations import Kept
+from bot.store.transaction import Transaction
 from flows import Reply, Turn, advance, hear, speak, start
 from flows.engine import today_of
 from flows.flow import CONSENT, Flow
@@ -33,23 +32,21 @@ DELETABLE = timedelta(hours=47)
 """How far back a messenger lets a bot take messages away, with an hour to spare."""
 
 
-def take_turn(inbound: Inbound, store: Store, deployment: Deployment, now: datetime) -> bool:
-    """Takes one update: receipt, turn, rows, and what to send, all committed together or not at all.
+def take_turn(inbound: Inbound, db: Transaction, deployment: Deployment, now: datetime) -> bool:
+    """Takes one update: receipt, turn, rows, and what to send, all in the one transaction that is given.
 
-    Returns False for an update that was taken before. Raises when nothing could be written; the provider
-    then sends the update again.
+    Returns False for an update that was taken before.
     """
-    with store.begin() as db:
-        if not conversations.take_receipt(db, inbound, now):
-            return False
-        _Taking(db, deployment, inbound, now).run()
-        return True
+    if not conversations.take_receipt(db, inbound, now):
+        return False
+    _Taking(db, deployment, inbound, now).run()
+    return True
 
 
 class _Taking:
     """One inbound inside its transaction."""
 
-    def __init__(self, db: Connection, deployment: Deployment, inbound: Inbound, now: datetime) -> None:
+    def __init__(self, db: Transaction, deployment: Deployment, inbound: Inbound, now: datetime) -> None:
         self.db, self.deployment, self.inbound, self.now = db, deployment, inbound, now
         self.sent = 0
 
@@ -71,9 +68,9 @@ class _Taking:
         turn = advance(flow, kept.conversation, reply, self.now)
         if self.is_double_tap(kept, reply, turn):
             return
+        if inbound.kind == "press":
+            kept.pressed = inbound.message
         self.write(kept, turn)
-        if inbound.kind == "press" and inbound.message != kept.pressed:
-            conversations.note(self.db, kept.id, pressed=inbound.message)
         if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
             fresh, first = self.begin(kept.conversation.locale)
             self.write(fresh, first)

@@ -85,8 +85,8 @@ class Webhook:
 
     async def _patiently(self, update: dict[str, Any]) -> Fate:
         """Telegram keeps the order within a chat, so that only this chat waits."""
-        tries = 0
-        while (fate := await self._intake.one(update, tries)) == "failed":
+        came, tries = self._intake.read(update), 0
+        while (fate := await self._intake.one(came, tries)) == "failed":
             tries += 1
             await asyncio.sleep(0.1 * tries)
         return fate

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
 from bot.deployment import Deployment
@@ -13,32 +12,32 @@ from bot.desk import lead as life
 from bot.desk.cards import STATUS, TAG, Cards
 from bot.handlers.happening import cards_for
 from bot.messages import Envelope, Inbound, parts
-from bot.store import Store, conversations, leads, outbox
+from bot.store import conversations, leads, outbox
 from bot.store.leads import Lead, reference
 from bot.store.outbox import Due
+from bot.store.transaction import Transaction
 from flows.speak import speak
 from flows.turn import Tell
 
 
-def take_staff(inbound: Inbound, store: Store, deployment: Deployment, now: datetime) -> bool:
+def take_staff(inbound: Inbound, db: Transaction, deployment: Deployment, now: datetime) -> bool:
     """Takes what staff did. False if the inbound is a patient's, and nothing was written."""
     concerns = inbound.group or inbound.press.startswith(f"1{TAG}")
     greets = inbound.kind == "start" and not inbound.text
     queue = inbound.kind == "text" and inbound.text.strip() == "/queue"
     if not (concerns or greets or queue):
         return False
-    with store.begin() as db:
-        member = leads.member(db, inbound.sender)
-        if not concerns and member is None:
-            return False
-        if not conversations.take_receipt(db, inbound, now):
-            return True
-        work = _Work(db, deployment, inbound, member, now)
-        if inbound.kind == "press":
-            work.press()
-        elif not inbound.group:
-            work.greet()
+    member = leads.member(db, inbound.sender)
+    if not concerns and member is None:
+        return False
+    if not conversations.take_receipt(db, inbound, now):
         return True
+    work = _Work(db, deployment, inbound, member, now)
+    if inbound.kind == "press":
+        work.press()
+    elif not inbound.group:
+        work.greet()
+    return True
 
 
 class _Work:
@@ -46,7 +45,7 @@ class _Work:
 
     def __init__(
         self,
-        db: Connection,
+        db: Transaction,
         deployment: Deployment,
         inbound: Inbound,
         member: RowMapping | None,
@@ -225,7 +224,7 @@ class _Work:
         return self.deployment.library.newest(lead["trial"])
 
 
-def hand_back(db: Connection, deployment: Deployment, due: Due, now: datetime) -> None:
+def hand_back(db: Transaction, deployment: Deployment, due: Due, now: datetime) -> None:
     """The bot may not write to this member of staff: what they just claimed goes back, and the group is told."""
     member = leads.member(db, due.chat) if due.sheet_of is not None else None
     lead = leads.get(db, due.sheet_of) if due.sheet_of is not None else None

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection
-
 from bot.handlers import answers, ended, lead_raised, screened, wishes
 from bot.handlers.happening import Happening
+from bot.store.transaction import Transaction
 from flows import turn
 
-Handler = Callable[[Connection, Happening, Any], Mapping[str, str] | None]
+Handler = Callable[[Transaction, Happening, Any], Mapping[str, str] | None]
 
 HANDLERS: Mapping[type, Handler] = {
     turn.Answered: answers.answered,
@@ -26,6 +25,6 @@ HANDLERS: Mapping[type, Handler] = {
 }
 
 
-def handle(db: Connection, happening: Happening, event: turn.Event) -> Mapping[str, str]:
+def handle(db: Transaction, happening: Happening, event: turn.Event) -> Mapping[str, str]:
     """Applies one event; returns what the words to the person may mention because of it."""
     return HANDLERS[type(event)](db, happening, event) or {}

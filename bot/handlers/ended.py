@@ -2,24 +2,23 @@
 
 import logging
 
-from sqlalchemy import Connection
-
 from bot.desk import lead as life
 from bot.handlers.happening import Happening
 from bot.messages import Envelope
 from bot.store import conversations, leads, outbox
+from bot.store.transaction import Transaction
 from flows.turn import Deleted, Ended, SafetyShown
 
 log = logging.getLogger(__name__)
 
 
-def ended(db: Connection, happening: Happening, event: Ended) -> None:
+def ended(db: Transaction, happening: Happening, event: Ended) -> None:
     """Somebody who declined is not kept at all; any other end waits for the retention sweep."""
     if event.end == "declined":
         conversations.erase(db, happening.kept.channel, happening.kept.chat)
 
 
-def deleted(db: Connection, happening: Happening, event: Deleted) -> None:
+def deleted(db: Transaction, happening: Happening, event: Deleted) -> None:
     """Everything goes, also from a lead that staff already have; they see that it was withdrawn."""
     kept, now = happening.kept, happening.now
     for lead in leads.of_chat(db, kept.channel, kept.chat):
@@ -42,7 +41,7 @@ def deleted(db: Connection, happening: Happening, event: Deleted) -> None:
     conversations.erase(db, kept.channel, kept.chat)
 
 
-def _tell_staff(db: Connection, happening: Happening, lead_id: int, owner_id: int | None) -> None:
+def _tell_staff(db: Transaction, happening: Happening, lead_id: int, owner_id: int | None) -> None:
     """The card says so, the group and the owner are told, and the call sheets are taken back."""
     deployment, now = happening.deployment, happening.now
     channel, group, cards = deployment.staff_channel, deployment.staff_group, happening.cards()
@@ -62,6 +61,6 @@ def _tell_staff(db: Connection, happening: Happening, lead_id: int, owner_id: in
         outbox.put(db, channel, chat, told, key, now, priority=outbox.STAFF)
 
 
-def safety_shown(db: Connection, happening: Happening, event: SafetyShown) -> None:
+def safety_shown(db: Transaction, happening: Happening, event: SafetyShown) -> None:
     """Only that a message was shown is noted; what was written is not."""
     log.info("safety message %s shown", event.sign)

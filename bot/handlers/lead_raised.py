@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
-
 from bot.desk import promise
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, parts
 from bot.store import leads, outbox
+from bot.store.transaction import Transaction
 from flows.answer import StepId, value_to_json
 from flows.conversation import Conversation
 from flows.flow import CONSENT, CONTACT
@@ -18,7 +17,7 @@ from flows.screening import Verdict
 from flows.turn import LeadRaised
 
 
-def lead_raised(db: Connection, happening: Happening, event: LeadRaised) -> dict[str, str]:
+def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dict[str, str]:
     """One open lead per person and trial: a second send, or a send after a person request, updates it."""
     flow, kept, now = happening.flow, happening.kept, happening.now
     site = flow.site(event.site)
@@ -106,7 +105,7 @@ def _step(code: str) -> str:
     return code.rpartition(".")[0] or code
 
 
-def _notify(db: Connection, happening: Happening, lead_id: int) -> None:
+def _notify(db: Transaction, happening: Happening, lead_id: int) -> None:
     deployment = happening.deployment
     lead = leads.get(db, lead_id)
     if lead is None or not deployment.staff_group:
@@ -124,7 +123,7 @@ def _notify(db: Connection, happening: Happening, lead_id: int) -> None:
     )
 
 
-def tell_changed(db: Connection, happening: Happening, lead_id: int) -> None:
+def tell_changed(db: Transaction, happening: Happening, lead_id: int) -> None:
     """Staff hear that an answer changed: the owner in private, or else the group."""
     lead = leads.get(db, lead_id)
     owner = leads.member_by_id(db, lead["owner_id"]) if lead else None

@@ -1,14 +1,13 @@
 """Screened: the outcome is kept for counting, and staff who have a lead learn that an answer changed."""
 
-from sqlalchemy import Connection
-
 from bot.handlers.happening import Happening
 from bot.handlers.lead_raised import tell_changed
 from bot.store import conversations, leads
+from bot.store.transaction import Transaction
 from flows.turn import Screened
 
 
-def screened(db: Connection, happening: Happening, event: Screened) -> None:
+def screened(db: Transaction, happening: Happening, event: Screened) -> None:
     """What changed stays with the person until they tap Send again; that it changed does not."""
     conversations.note(db, happening.kept.id, outcome=event.verdict.outcome, remind_on=None)
     trial = happening.flow.trial.slug

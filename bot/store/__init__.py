@@ -1,18 +1,23 @@
-"""The database: one engine, one way to open a transaction."""
+"""The database, SQLite or PostgreSQL: one way to open a transaction, and what its errors mean."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.pool import StaticPool
+
+from bot.store.transaction import Transaction
 
 PRAGMAS = {
     "journal_mode": "wal",
@@ -20,11 +25,20 @@ PRAGMAS = {
     "foreign_keys": 1,
     "secure_delete": 1,  # deleted health words do not stay in the file
     "busy_timeout": 10_000,
+    "mmap_size": 0,  # a failed read is an error, not a signal that ends the process
 }
 
+SERVER = {
+    "synchronous_commit": "on",
+    "lock_timeout": "5s",
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "15s",  # a stopped process holds nobody up for longer
+    "timezone": "UTC",
+}
+"""Settings of every connection to PostgreSQL."""
 
-ERASED = "erased"
-"""Set on a connection's ``info`` by a transaction that removes what a person told us."""
+MIGRATING = 0x9E5C9EE4
+"""The advisory lock under which one process at a time changes the schema."""
 
 
 class BadDatabase(Exception):
@@ -41,13 +55,19 @@ class Store:
         except (OSError, DatabaseError, CommandError) as error:
             raise BadDatabase(type(error).__name__) from error
 
+    @property
+    def server(self) -> bool:
+        """A database server: other processes may serve from it at the same time."""
+        return self.engine.dialect.name != "sqlite"
+
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
-        """One transaction, from BEGIN IMMEDIATE to COMMIT; any error rolls all of it back."""
+    def begin(self) -> Iterator[Transaction]:
+        """One transaction, from BEGIN to COMMIT; any error rolls all of it back."""
         with self.engine.begin() as connection:
-            yield connection
-            erased = connection.info.pop(ERASED, False)
-        if erased:
+            db = Transaction(connection)
+            yield db
+            db.flush()
+        if db.erased and not self.server:
             self._empty_log()
 
     def _empty_log(self) -> None:
@@ -59,9 +79,13 @@ class Store:
             raw.close()
 
     def migrate(self) -> None:
+        """Brings the schema up to date in one transaction: it arrives there, or stays where it was."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self.engine.connect() as connection:
+        with self.engine.begin() as connection:
+            if self.server:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -69,19 +93,60 @@ class Store:
         self.engine.dispose()
 
 
+def unstorable(error: BaseException) -> bool:
+    """Whether nothing can be stored now, which is no fault of what was to be stored."""
+    if not isinstance(error, OperationalError | InterfaceError | InternalError):
+        return False
+    return getattr(error.orig, "sqlite_errorname", "") != "SQLITE_ERROR"  # that one is a mistake of ours
+
+
+def worth_another_try(error: BaseException) -> bool:
+    """Whether the same transaction may well succeed at once: another one was in its way."""
+    states = ("40001", "40P01", "55P03")  # serialization, deadlock, lock not available
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") in states
+
+
+def broken(error: BaseException) -> bool:
+    """Whether the disk or the file can no longer be trusted: after a failed fsync nothing more may be confirmed."""
+    name = str(getattr(error.orig, "sqlite_errorname", "")) if isinstance(error, DBAPIError) else ""
+    return name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
 def _engine(url: str) -> Engine:
-    memory = url.endswith(("://", ":memory:"))
+    address = make_url(url)
+    common: dict[str, Any] = {
+        "hide_parameters": True,  # error texts carry no answers
+        "json_serializer": _dumps,
+        "json_deserializer": orjson.loads,
+    }
+    if address.get_backend_name() != "sqlite":
+        options = " ".join(f"-c {name}={value}" for name, value in SERVER.items())
+        return create_engine(
+            address.set(drivername="postgresql+psycopg"),
+            connect_args={"options": options, "connect_timeout": 5},
+            pool_pre_ping=True,
+            pool_size=4,
+            **common,
+        )
+    memory = address.database in (None, "", ":memory:")
     if not memory:
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
-        hide_parameters=True,  # error texts carry no answers
         poolclass=StaticPool if memory else None,
         connect_args={"check_same_thread": False},
+        **common,
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _dumps(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a character, or a number beyond 64 bits: only in what is set aside as it came
+        return json.dumps(value)
 
 
 def _on_connect(raw: Any, _record: Any) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import RowMapping
 
-from bot.messages import Inbound
-from bot.store import ERASED
+from bot.messages import Inbound, lane_of
 from bot.store.tables import (
     AnswerRow,
+    Attempt,
     ConversationRow,
     Heartbeat,
     Interest,
@@ -23,6 +26,7 @@ from bot.store.tables import (
     Quarantine,
     Receipt,
 )
+from bot.store.transaction import Transaction
 from flows.answer import Answer, StepId, value_to_json
 from flows.conversation import Conversation
 
@@ -35,6 +39,25 @@ _lead = LeadRow.__table__  # type: ignore[attr-defined]
 _heartbeat = Heartbeat.__table__  # type: ignore[attr-defined]
 _quarantine = Quarantine.__table__  # type: ignore[attr-defined]
 _interest = Interest.__table__  # type: ignore[attr-defined]
+_attempt = Attempt.__table__  # type: ignore[attr-defined]
+
+_ADD_ANSWER, _ADD_MESSAGE = insert(_answer), insert(_message)
+_SAVE = (
+    update(_conversation)
+    .where(_conversation.c.id == bindparam("of"), _conversation.c.revision == bindparam("was"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                *("flow", "locale", "state", "step", "life", "updated_at"),
+                *("pressed", "question", "revision", "reachable"),
+            )
+        }
+    )
+)
+_QUESTION = (
+    update(_conversation).where(_conversation.c.id == bindparam("of")).values(question=bindparam("question"))
+)
 
 
 class Conflict(Exception):
@@ -56,29 +79,69 @@ class Kept:
     question: str = ""
     pressed: str = ""
 
-
-def take_receipt(db: Connection, inbound: Inbound, now: datetime) -> bool:
-    """Whether this update is new. The database's unique keys are the judge."""
-    try:
-        with db.begin_nested():
-            db.execute(insert(_receipt).values(channel=inbound.channel, external_id=inbound.external_id, at=now))
-    except IntegrityError:
-        return False
-    return True
+    @property
+    def lane(self) -> str:
+        return lane_of(self.channel, self.chat)
 
 
-def current(db: Connection, channel: str, chat: str) -> Kept | None:
-    where = (_conversation.c.channel == channel, _conversation.c.chat == chat, _conversation.c.current)
-    row = db.execute(select(_conversation).where(*where)).mappings().first()
-    return None if row is None else _kept(row)
+# What the transaction knows is kept by lane, and by receipt.
 
 
-def by_id(db: Connection, conversation_id: int) -> Kept | None:
+def foresee(db: Transaction, inbounds: Sequence[Inbound], now: datetime) -> None:
+    """Locks the chats, takes the receipts and reads the conversations of a whole batch, one statement each."""
+    lanes = sorted({inbound.lane for inbound in inbounds})
+    _lock(db, lanes)
+    keys = dict.fromkeys((inbound.channel, inbound.external_id) for inbound in inbounds)
+    made = (postgresql if db.server else sqlite).insert(_receipt)
+    rows = [{"channel": channel, "external_id": external_id, "at": now} for channel, external_id in keys]
+    fresh = db.execute(
+        made.values(rows).on_conflict_do_nothing().returning(_receipt.c.channel, _receipt.c.external_id)
+    )
+    db.known.update((("receipt", *key), False) for key in keys)
+    db.known.update((("receipt", *row), True) for row in fresh)
+    found = db.execute(select(_conversation).where(_conversation.c.lane.in_(lanes))).mappings()
+    kept = {row["lane"]: _kept(row) for row in found}
+    db.known.update((lane, kept.get(lane)) for lane in lanes)
+
+
+def _lock(db: Transaction, lanes: Sequence[str]) -> None:
+    """Nobody else moves these chats until the transaction ends. In one order, so that nobody waits in a ring."""
+    if db.server:
+        keys = sorted(
+            int.from_bytes(hashlib.blake2b(lane.encode(), digest_size=8).digest(), "big", signed=True)
+            for lane in lanes
+        )
+        db.execute(_LOCK, {"keys": keys})
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(key) FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key) AS keys")
+
+
+def take_receipt(db: Transaction, inbound: Inbound, now: datetime) -> bool:
+    """Whether this update is new. The database's unique key is the judge."""
+    key = ("receipt", inbound.channel, inbound.external_id)
+    if key not in db.known:
+        foresee(db, [inbound], now)
+    fresh: bool = db.known[key]
+    db.known[key] = False
+    return fresh
+
+
+def current(db: Transaction, channel: str, chat: str) -> Kept | None:
+    lane = lane_of(channel, chat)
+    if lane not in db.known:
+        row = db.execute(select(_conversation).where(_conversation.c.lane == lane)).mappings().first()
+        db.known[lane] = None if row is None else _kept(row)
+    kept: Kept | None = db.known[lane]
+    return kept
+
+
+def by_id(db: Transaction, conversation_id: int) -> Kept | None:
     row = db.execute(select(_conversation).where(_conversation.c.id == conversation_id)).mappings().first()
     return None if row is None else _kept(row)
 
 
-def _kept(row: Any) -> Kept:
+def _kept(row: RowMapping) -> Kept:
     return Kept(
         id=row["id"],
         tag=row["tag"],
@@ -94,17 +157,18 @@ def _kept(row: Any) -> Kept:
 
 
 def open_new(
-    db: Connection, channel: str, chat: str, conversation: Conversation, source: str, now: datetime
+    db: Transaction, channel: str, chat: str, conversation: Conversation, source: str, now: datetime
 ) -> Kept:
     """Starts a conversation; the one before it, if any, is kept but no longer current."""
-    where = (_conversation.c.channel == channel, _conversation.c.chat == chat, _conversation.c.current)
-    db.execute(update(_conversation).where(*where).values(current=False))
+    lane = lane_of(channel, chat)
+    if current(db, channel, chat) is not None:
+        db.execute(update(_conversation).where(_conversation.c.lane == lane).values(lane=None))
     tag = secrets.token_urlsafe(5)[:6]
     values = {
         "tag": tag,
         "channel": channel,
         "chat": chat,
-        "current": True,
+        "lane": lane,
         "source": source,
         "reachable": True,
         "question": "",
@@ -113,17 +177,24 @@ def open_new(
         "created_at": now,
         **_columns(conversation, now),
     }
-    key = db.execute(insert(_conversation).values(**values)).inserted_primary_key
-    assert key is not None
-    return Kept(key[0], tag, channel, chat, conversation, 0, now, source)
+    key = db.execute(insert(_conversation).returning(_conversation.c.id), values).scalar_one()
+    kept = Kept(key, tag, channel, chat, conversation, 0, now, source)
+    db.known[lane] = kept
+    return kept
 
 
-def save(db: Connection, kept: Kept, conversation: Conversation, now: datetime) -> None:
-    """Compare-and-set on the revision: raises Conflict if somebody was faster."""
-    where = (_conversation.c.id == kept.id, _conversation.c.revision == kept.revision)
-    values = {**_columns(conversation, now), "revision": kept.revision + 1, "reachable": True}
-    if db.execute(update(_conversation).where(*where).values(**values)).rowcount != 1:
-        raise Conflict
+def save(db: Transaction, kept: Kept, conversation: Conversation, now: datetime) -> None:
+    """Compare-and-set on the revision: raises Conflict, at the latest with the commit, if somebody was faster."""
+    row = {
+        "of": kept.id,
+        "was": kept.revision,
+        **_columns(conversation, now),
+        "pressed": kept.pressed,
+        "question": kept.question,
+        "revision": kept.revision + 1,
+        "reachable": True,
+    }
+    db.gather(_SAVE, row, every=Conflict())
     kept.conversation, kept.revision = conversation, kept.revision + 1
 
 
@@ -138,37 +209,41 @@ def _columns(conversation: Conversation, now: datetime) -> dict[str, Any]:
     }
 
 
-def note(db: Connection, conversation_id: int, **values: Any) -> None:
-    """Sets columns that serve queries: outcome, remind_on, reachable, question."""
+def note(db: Transaction, conversation_id: int, **values: Any) -> None:
+    """Sets columns that serve queries: outcome, remind_on, reachable."""
     db.execute(update(_conversation).where(_conversation.c.id == conversation_id).values(**values))
 
 
-def add_answer(db: Connection, conversation_id: int, step: StepId, answer: Answer | None, now: datetime) -> None:
-    """One more revision of an answer; None when it was taken back."""
-    where = (_answer.c.conversation_id == conversation_id, _answer.c.step == step)
-    last = db.execute(select(func.max(_answer.c.revision)).where(*where)).scalar()
-    db.execute(
-        insert(_answer).values(
-            conversation_id=conversation_id,
-            step=step,
-            revision=(last or 0) + 1,
-            value=None if answer is None else value_to_json(answer.value),
-            said="" if answer is None else answer.said,
-            cleared=answer is None,
-            at=now,
-        )
-    )
+def asked(db: Transaction, lane: str, conversation_id: int, question: str) -> None:
+    """The provider's id of the question that is now on the screen."""
+    kept = db.known.get(lane)
+    if kept is not None and kept.id == conversation_id:
+        kept.question = question
+    db.gather(_QUESTION, {"of": conversation_id, "question": question})
+
+
+def add_answer(db: Transaction, kept: Kept, step: StepId, answer: Answer | None, now: datetime) -> None:
+    """One more revision of an answer, numbered by the turn that gave it; None when it was taken back."""
+    row = {
+        "conversation_id": kept.id,
+        "step": step,
+        "revision": kept.revision,
+        "value": None if answer is None else value_to_json(answer.value),
+        "said": "" if answer is None else answer.said,
+        "cleared": answer is None,
+        "at": now,
+    }
+    db.gather(_ADD_ANSWER, row)
 
 
 def add_message(
-    db: Connection, conversation_id: int, text: str, now: datetime, *, outgoing: bool, step: str | None
+    db: Transaction, conversation_id: int, text: str, now: datetime, *, outgoing: bool, step: str | None
 ) -> None:
-    db.execute(
-        insert(_message).values(conversation_id=conversation_id, text=text, outgoing=outgoing, step=step, at=now)
-    )
+    row = {"conversation_id": conversation_id, "text": text, "outgoing": outgoing, "step": step, "at": now}
+    db.gather(_ADD_MESSAGE, row)
 
 
-def erase(db: Connection, channel: str, chat: str, *, wishes: bool = True) -> None:
+def erase(db: Transaction, channel: str, chat: str, *, wishes: bool = True) -> None:
     """Removes everything this chat told us: conversations, answers, transcript, messages not yet sent.
 
     ``wishes`` also takes the wish to hear of other trials, which has a life of its own.
@@ -183,15 +258,16 @@ def erase(db: Connection, channel: str, chat: str, *, wishes: bool = True) -> No
         db.execute(delete(table).where(table.c.conversation_id.in_(ids)))
     db.execute(update(_lead).where(_lead.c.conversation_id.in_(ids)).values(conversation_id=None))
     db.execute(delete(_conversation).where(*mine))
-    db.info[ERASED] = True
+    db.known[lane_of(channel, chat)] = None
+    db.erased = True
 
 
-def reminders_due(db: Connection, today: date) -> list[Kept]:
-    where = (_conversation.c.remind_on <= today, _conversation.c.current, _conversation.c.reachable)
+def reminders_due(db: Transaction, today: date) -> list[Kept]:
+    where = (_conversation.c.remind_on <= today, _conversation.c.lane.is_not(None), _conversation.c.reachable)
     return [_kept(row) for row in db.execute(select(_conversation).where(*where)).mappings()]
 
 
-def forgotten(db: Connection, before: datetime) -> list[tuple[str, str]]:
+def forgotten(db: Transaction, before: datetime) -> list[tuple[str, str]]:
     """Chats whose last word is older than ``before``, that raised no lead and wait for no reminder."""
     has_lead = exists().where(
         _lead.c.channel == _conversation.c.channel,
@@ -202,43 +278,64 @@ def forgotten(db: Connection, before: datetime) -> list[tuple[str, str]]:
         _conversation.c.updated_at < before,
         _conversation.c.remind_on.is_(None),
         ~has_lead,
-        _conversation.c.current,
+        _conversation.c.lane.is_not(None),
     )
     rows = db.execute(select(_conversation.c.channel, _conversation.c.chat).where(*where))
     return [(channel, chat) for channel, chat in rows]
 
 
-def messages_of(db: Connection, channel: str, chat: str, since: datetime) -> list[str]:
+def messages_of(db: Transaction, channel: str, chat: str, since: datetime) -> list[str]:
     """The provider's ids of what was said in this chat, by both sides, so that it can be taken back."""
     sent = select(_outbox.c.provider_id).where(
         _outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.sent_at >= since
     )
     prefix = f"m:{chat}:"
     received = select(_receipt.c.external_id).where(
-        _receipt.c.channel == channel, _receipt.c.external_id.startswith(prefix), _receipt.c.at >= since
+        _receipt.c.channel == channel,
+        _receipt.c.external_id > prefix,
+        _receipt.c.external_id < f"m:{chat};",  # the character after the colon
+        _receipt.c.at >= since,
     )
     ids = [row[0] for row in db.execute(sent)]
     ids += [row[0].removeprefix(prefix) for row in db.execute(received)]
     return sorted({number for number in ids if number.isdigit()}, key=int)
 
 
-def forget_receipts(db: Connection, before: datetime) -> None:
-    """Telegram sends nothing again after a day."""
-    db.execute(delete(_receipt).where(_receipt.c.at < before))
+def forget_receipts(db: Transaction, before: datetime) -> None:
+    """Telegram sends nothing again after a day. Receipts lie in the order of time: only the old ones are read."""
+    first = select(_receipt.c.id).where(_receipt.c.at >= before).order_by(_receipt.c.id).limit(1)
+    db.execute(delete(_receipt).where(_receipt.c.id < func.coalesce(first.scalar_subquery(), 2**62)))
 
 
-def add_interest(db: Connection, channel: str, chat: str, locale: str, now: datetime) -> None:
+def add_interest(db: Transaction, channel: str, chat: str, locale: str, now: datetime) -> None:
     where = (_interest.c.channel == channel, _interest.c.chat == chat)
     if db.execute(select(_interest.c.id).where(*where)).first() is None:
         db.execute(insert(_interest).values(channel=channel, chat=chat, locale=locale, at=now))
 
 
-def beat(db: Connection, now: datetime) -> None:
+def beat(db: Transaction, now: datetime, **values: Any) -> None:
     """A real write: it fails when the disk is full or the file cannot be written."""
-    if db.execute(update(_heartbeat).values(at=now)).rowcount == 0:
-        db.execute(insert(_heartbeat).values(id=1, at=now))
+    if db.execute(update(_heartbeat).values(at=now, **values)).rowcount == 0:
+        row = {"id": 1, "at": now, "running": False, "leader": "", "paused": False, **values}
+        db.execute(insert(_heartbeat), row)
 
 
-def set_aside(db: Connection, channel: str, chat: str, payload: Any, now: datetime) -> None:
+def heartbeat(db: Transaction) -> RowMapping | None:
+    """The row about the whole house; None in a new one. Nobody changes it until the transaction ends."""
+    return db.execute(select(_heartbeat).with_for_update(read=True)).mappings().first()
+
+
+def count_attempt(db: Transaction, key: str) -> int:
+    """How often this was begun before, counting this time from now on."""
+    made = (postgresql if db.server else sqlite).insert(_attempt).values(key=key, tries=1)
+    counted = made.on_conflict_do_update(index_elements=["key"], set_={"tries": _attempt.c.tries + 1})
+    return int(db.execute(counted.returning(_attempt.c.tries)).scalar_one()) - 1
+
+
+def forget_attempts(db: Transaction) -> None:
+    db.execute(delete(_attempt))
+
+
+def set_aside(db: Transaction, channel: str, chat: str, payload: Any, now: datetime) -> None:
     """Keeps an update that could not be taken; ``chat`` is "" where not even that could be read."""
     db.execute(insert(_quarantine).values(channel=channel, chat=chat, payload=payload, at=now))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from bot.store.tables import LeadEvent, LeadRow, Staff
+from bot.store.transaction import Transaction
 
 _lead = LeadRow.__table__  # type: ignore[attr-defined]
 _event = LeadEvent.__table__  # type: ignore[attr-defined]
@@ -23,11 +24,12 @@ def reference(lead_id: int) -> str:
     return f"K-{lead_id:04d}"
 
 
-def get(db: Connection, lead_id: int) -> Lead | None:
-    return db.execute(select(_lead).where(_lead.c.id == lead_id)).mappings().first()
+def get(db: Transaction, lead_id: int) -> Lead | None:
+    """A lead, locked until the transaction ends: nobody else moves it meanwhile."""
+    return db.execute(select(_lead).where(_lead.c.id == lead_id).with_for_update()).mappings().first()
 
 
-def open_of(db: Connection, channel: str, chat: str, trial: str) -> Lead | None:
+def open_of(db: Transaction, channel: str, chat: str, trial: str) -> Lead | None:
     """The lead that this person already has open for this trial: there is never a second one."""
     where = (
         _lead.c.channel == channel,
@@ -35,22 +37,19 @@ def open_of(db: Connection, channel: str, chat: str, trial: str) -> Lead | None:
         _lead.c.trial == trial,
         _lead.c.status.not_in(("closed", "withdrawn")),
     )
-    return db.execute(select(_lead).where(*where)).mappings().first()
+    return db.execute(select(_lead).where(*where).with_for_update()).mappings().first()
 
 
-def add(db: Connection, **values: Any) -> int:
-    key = db.execute(
-        insert(_lead).values(status="new", attempts=0, reason="", criterion="", notice="", **values)
-    ).inserted_primary_key
-    assert key is not None
-    return int(key[0])
+def add(db: Transaction, **values: Any) -> int:
+    row = {"status": "new", "attempts": 0, "reason": "", "criterion": "", "notice": "", **values}
+    return int(db.execute(insert(_lead).returning(_lead.c.id), row).scalar_one())
 
 
-def change(db: Connection, lead_id: int, now: datetime, **values: Any) -> None:
+def change(db: Transaction, lead_id: int, now: datetime, **values: Any) -> None:
     db.execute(update(_lead).where(_lead.c.id == lead_id).values(updated_at=now, **values))
 
 
-def claim(db: Connection, lead_id: int, staff_id: int, now: datetime) -> bool:
+def claim(db: Transaction, lead_id: int, staff_id: int, now: datetime) -> bool:
     """One statement decides who was first."""
     where = (_lead.c.id == lead_id, _lead.c.owner_id.is_(None), _lead.c.status == "new")
     values = {"owner_id": staff_id, "status": "claimed", "claimed_at": now, "updated_at": now}
@@ -58,13 +57,13 @@ def claim(db: Connection, lead_id: int, staff_id: int, now: datetime) -> bool:
 
 
 def record(
-    db: Connection, lead_id: int, what: str, now: datetime, staff_id: int | None = None, detail: str = ""
+    db: Transaction, lead_id: int, what: str, now: datetime, staff_id: int | None = None, detail: str = ""
 ) -> None:
     """Adds to the history of a lead."""
     db.execute(insert(_event).values(lead_id=lead_id, staff_id=staff_id, what=what, detail=detail, at=now))
 
 
-def history(db: Connection, lead_id: int) -> list[RowMapping]:
+def history(db: Transaction, lead_id: int) -> list[RowMapping]:
     rows = db.execute(
         select(_event, _staff.c.name)
         .join(_staff, _staff.c.id == _event.c.staff_id, isouter=True)
@@ -74,7 +73,7 @@ def history(db: Connection, lead_id: int) -> list[RowMapping]:
     return list(rows.mappings())
 
 
-def queue(db: Connection, *, closed: bool = False, owner_id: int | None = None) -> list[Lead]:
+def queue(db: Transaction, *, closed: bool = False, owner_id: int | None = None) -> list[Lead]:
     """Leads by due time, the most urgent first, each with its owner's name."""
     query = select(_lead, _staff.c.name.label("owner")).join(_staff, _staff.c.id == _lead.c.owner_id, isouter=True)
     if not closed:
@@ -84,12 +83,12 @@ def queue(db: Connection, *, closed: bool = False, owner_id: int | None = None) 
     return list(db.execute(query.order_by(_lead.c.due_at, _lead.c.id)).mappings())
 
 
-def of_chat(db: Connection, channel: str, chat: str) -> list[Lead]:
+def of_chat(db: Transaction, channel: str, chat: str) -> list[Lead]:
     where = (_lead.c.channel == channel, _lead.c.chat == chat)
-    return list(db.execute(select(_lead).where(*where)).mappings())
+    return list(db.execute(select(_lead).where(*where).order_by(_lead.c.id).with_for_update()).mappings())
 
 
-def member(db: Connection, telegram_id: str) -> RowMapping | None:
+def member(db: Transaction, telegram_id: str) -> RowMapping | None:
     """The active member of staff with this Telegram account. Being in the group is not enough."""
     if not telegram_id.lstrip("-").isdigit():
         return None
@@ -97,11 +96,11 @@ def member(db: Connection, telegram_id: str) -> RowMapping | None:
     return db.execute(select(_staff).where(*where)).mappings().first()
 
 
-def member_by_id(db: Connection, staff_id: int | None) -> RowMapping | None:
+def member_by_id(db: Transaction, staff_id: int | None) -> RowMapping | None:
     return db.execute(select(_staff).where(_staff.c.id == staff_id)).mappings().first()
 
 
-def add_member(db: Connection, name: str, telegram_id: int, language: str) -> None:
+def add_member(db: Transaction, name: str, telegram_id: int, language: str) -> None:
     """Adds a member of staff, or brings one back under the name given now."""
     values = {"name": name, "language": language, "active": True}
     where = _staff.c.telegram_id == telegram_id
@@ -109,10 +108,10 @@ def add_member(db: Connection, name: str, telegram_id: int, language: str) -> No
         db.execute(insert(_staff).values(telegram_id=telegram_id, **values))
 
 
-def members(db: Connection) -> list[RowMapping]:
+def members(db: Transaction) -> list[RowMapping]:
     return list(db.execute(select(_staff).order_by(_staff.c.name)).mappings())
 
 
-def disable_member(db: Connection, telegram_id: int) -> bool:
+def disable_member(db: Transaction, telegram_id: int) -> bool:
     where = _staff.c.telegram_id == telegram_id
     return db.execute(update(_staff).where(where).values(active=False)).rowcount == 1

@@ -1,21 +1,52 @@
-"""The outbox: written inside the turn's transaction, drained after it."""
+"""The outbox: written inside the turn's transaction, drained after it, in order within a lane."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.engine import RowMapping
 
-from bot.messages import Envelope
-from bot.store.tables import OutboxRow
+from bot.messages import Envelope, lane_of
+from bot.store.tables import ConversationRow, OutboxRow
+from bot.store.transaction import Transaction
 
 _outbox = OutboxRow.__table__  # type: ignore[attr-defined]
-
+_earlier = _outbox.alias("earlier")
+_conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
 REPLY, STAFF, REMINDER = 0, 1, 2
 """What goes first when not everything may go at once."""
+
+LONGEST_WAIT = timedelta(hours=1)
+"""Nothing is ever put off for longer: a row that seems to be was written before the clock was set back."""
+
+_NOTHING = Envelope("").to_json()
+_DONE = {"lane": None, "envelope": _NOTHING}
+"""What becomes of a row that is done with. The words are not kept here: the transcript has them."""
+
+_PUT = insert(_outbox)
+_SENDING = (
+    update(_outbox).where(_outbox.c.id == bindparam("of")).values(state="sending", attempts=_outbox.c.attempts + 1)
+)
+_SENT = (
+    update(_outbox)
+    .where(_outbox.c.id == bindparam("of"))
+    .values(state="sent", provider_id=bindparam("provider_id"), sent_at=bindparam("sent_at"), **_DONE)
+)
+_SEEN = (
+    update(_outbox)
+    .where(
+        _outbox.c.lane == bindparam("in_lane"),
+        _outbox.c.conversation_id == bindparam("conversation"),
+        _outbox.c.state == "sending",
+        _outbox.c.question,
+    )
+    .values(state="sent", **_DONE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +63,16 @@ class Due:
     question: bool
     priority: int
     attempts: int
+    last: str
+    """The provider's id of the question that is on the screen, "" if none."""
+
+    @property
+    def lane(self) -> str:
+        return lane_of(self.channel, self.chat)
 
 
 def put(
-    db: Connection,
+    db: Transaction,
     channel: str,
     chat: str,
     envelope: Envelope,
@@ -48,45 +85,51 @@ def put(
     priority: int = REPLY,
     sheet_of: int | None = None,
 ) -> None:
-    db.execute(
-        insert(_outbox).values(
-            channel=channel,
-            chat=chat,
-            dedupe_key=dedupe_key,
-            conversation_id=conversation_id,
-            lead_id=lead_id,
-            sheet_of=sheet_of,
-            envelope=envelope.to_json(),
-            question=question,
-            priority=priority,
-            state="due",
-            attempts=0,
-            unsure=0,
-            not_before=now,
-            provider_id="",
-            created_at=now,
-        )
+    lane = lane_of(channel, chat)
+    row = {
+        "channel": channel,
+        "chat": chat,
+        "lane": lane,
+        "dedupe_key": dedupe_key,
+        "conversation_id": conversation_id,
+        "lead_id": lead_id,
+        "sheet_of": sheet_of,
+        "envelope": envelope.to_json(),
+        "question": question,
+        "priority": priority,
+        "state": "due",
+        "attempts": 0,
+        "unsure": 0,
+        "not_before": now,
+        "provider_id": "",
+        "created_at": now,
+        "sent_at": None,
+    }
+    db.gather(_PUT, row)
+    db.lanes.add(lane)
+
+
+def heads(db: Transaction, now: datetime | None = None, lanes: Collection[str] = (), most: int = 200) -> list[Due]:
+    """The first unsent message of every lane, the most urgent first; at most ``most``.
+
+    ``now``: only those whose time has come. ``lanes``: only of these, where any are given.
+    """
+    before = select(_earlier.c.id).where(_earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id)
+    query = (
+        select(_outbox, _conversation.c.question.label("last"))
+        .join(_conversation, _conversation.c.id == _outbox.c.conversation_id, isouter=True)
+        .where(_outbox.c.lane.is_not(None), ~before.exists())
+        .order_by(_outbox.c.priority, _outbox.c.id)
+        .limit(most)
     )
-
-
-def heads(db: Connection, now: datetime | None = None) -> list[Due]:
-    """The first unsent message of every lane, the most urgent first. ``now``: only those whose time has come."""
-    waiting = _outbox.c.state.in_(("due", "sending"))
-    first = select(func.min(_outbox.c.id)).where(waiting).group_by(_outbox.c.channel, _outbox.c.chat)
-    query = select(_outbox).where(_outbox.c.id.in_(first)).order_by(_outbox.c.priority, _outbox.c.id)
+    if lanes:
+        query = query.where(_outbox.c.lane.in_(lanes))
     if now is not None:
-        query = query.where(_outbox.c.not_before <= now)
+        query = query.where(or_(_outbox.c.not_before <= now, _outbox.c.not_before > now + LONGEST_WAIT))
     return [_due(row) for row in db.execute(query).mappings()]
 
 
-def oldest(db: Connection) -> datetime:
-    """Since when the message that has waited longest could have gone; the end of time if none waits."""
-    waiting = select(func.min(_outbox.c.not_before)).where(_outbox.c.state.in_(("due", "sending")))
-    found: datetime | None = db.execute(waiting).scalar()
-    return found or datetime.max.replace(tzinfo=UTC)
-
-
-def _due(row: Any) -> Due:
+def _due(row: RowMapping) -> Due:
     return Due(
         id=row["id"],
         channel=row["channel"],
@@ -98,35 +141,42 @@ def _due(row: Any) -> Due:
         question=row["question"],
         priority=row["priority"],
         attempts=row["attempts"],
+        last=row["last"] or "",
     )
 
 
-def sending(db: Connection, due: Due) -> None:
+def oldest(db: Transaction) -> datetime:
+    """Since when the message that has waited longest could have gone; the end of time if none waits."""
+    waiting = select(func.min(_outbox.c.not_before)).where(_outbox.c.lane.is_not(None))
+    found: datetime | None = db.execute(waiting).scalar()
+    return found or datetime.max.replace(tzinfo=UTC)
+
+
+def sending(db: Transaction, due: Due) -> None:
     """The intent to send, committed before the call."""
-    _set(db, due, state="sending", attempts=due.attempts + 1)
+    db.gather(_SENDING, {"of": due.id})
 
 
-def sent(db: Connection, due: Due, provider_id: str, now: datetime) -> None:
-    """Done. The words are not kept here: the transcript has them."""
-    _set(db, due, state="sent", provider_id=provider_id, sent_at=now, envelope=Envelope("").to_json())
+def sent(db: Transaction, due: Due, provider_id: str, now: datetime) -> None:
+    db.gather(_SENT, {"of": due.id, "provider_id": provider_id, "sent_at": now})
 
 
-def later(db: Connection, due: Due, now: datetime, wait: float, *, unsure: bool = False) -> None:
+def later(db: Transaction, due: Due, now: datetime, wait: float, *, unsure: bool = False) -> None:
     extra = {"unsure": _outbox.c.unsure + 1} if unsure else {}
-    _set(db, due, state="due", not_before=now + timedelta(seconds=wait), **extra)
+    until = now + min(timedelta(seconds=wait), LONGEST_WAIT)
+    _set(db, _outbox.c.id == due.id, state="due", not_before=until, **extra)
 
 
-def dead(db: Connection, due: Due) -> None:
-    _set(db, due, state="dead", envelope=Envelope("").to_json())
+def dead(db: Transaction, due: Due) -> None:
+    _set(db, _outbox.c.id == due.id, state="dead", **_DONE)
 
 
-def was_seen(db: Connection, conversation_id: int) -> None:
+def was_seen(db: Transaction, lane: str, conversation_id: int) -> None:
     """A question that was answered was delivered, even if a crash kept us from hearing so: it is not sent again."""
-    where = (_outbox.c.conversation_id == conversation_id, _outbox.c.state == "sending", _outbox.c.question)
-    db.execute(update(_outbox).where(*where).values(state="sent", envelope=Envelope("").to_json()))
+    db.gather(_SEEN, {"in_lane": lane, "conversation": conversation_id})
 
 
-def take_back_sheets(db: Connection, lead_id: int) -> dict[str, list[str]]:
+def take_back_sheets(db: Transaction, lead_id: int) -> dict[str, list[str]]:
     """Drops a lead's call sheets, sent or not; returns the sent ones by chat, so that they can be deleted."""
     where = _outbox.c.sheet_of == lead_id
     shown: dict[str, list[str]] = {}
@@ -140,16 +190,24 @@ def take_back_sheets(db: Connection, lead_id: int) -> dict[str, list[str]]:
     return shown
 
 
-def stop_lane(db: Connection, channel: str, chat: str) -> None:
+def stop_lane(db: Transaction, channel: str, chat: str) -> None:
     """Nothing more can be sent there."""
-    where = (_outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.state.in_(("due", "sending")))
-    db.execute(update(_outbox).where(*where).values(state="dead", envelope=Envelope("").to_json()))
+    _set(db, _outbox.c.lane == lane_of(channel, chat), state="dead", **_DONE)
 
 
-def move_lane(db: Connection, channel: str, chat: str, to: str) -> None:
-    where = (_outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.state.in_(("due", "sending")))
-    db.execute(update(_outbox).where(*where).values(chat=to, state="due"))
+def move_lane(db: Transaction, channel: str, chat: str, to: str) -> None:
+    """The chat has another number now."""
+    lane = lane_of(channel, to)
+    _set(db, _outbox.c.lane == lane_of(channel, chat), chat=to, lane=lane, state="due")
+    db.lanes.add(lane)
 
 
-def _set(db: Connection, due: Due, **values: Any) -> None:
-    db.execute(update(_outbox).where(_outbox.c.id == due.id).values(**values))
+def forget(db: Transaction, before: datetime) -> None:
+    """What is done with goes in the end; rows lie in the order of time, so only the old ones are read."""
+    first = select(_outbox.c.id).where(_outbox.c.created_at >= before).order_by(_outbox.c.id).limit(1)
+    old = _outbox.c.id < func.coalesce(first.scalar_subquery(), 2**62)
+    db.execute(delete(_outbox).where(old, _outbox.c.lane.is_(None)))
+
+
+def _set(db: Transaction, where: Any, **values: Any) -> None:
+    db.execute(update(_outbox).where(where).values(**values))

@@ -3,8 +3,11 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Column, Index, String, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
+
+_BYTEWISE = String().with_variant(String(collation="C"), "postgresql")
+"""Compared byte by byte on every database, so that what begins alike lies side by side in its index."""
 
 
 class Receipt(SQLModel, table=True):
@@ -15,7 +18,7 @@ class Receipt(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str
-    external_id: str
+    external_id: str = Field(sa_column=Column(_BYTEWISE, nullable=False))
     at: datetime
 
 
@@ -23,22 +26,13 @@ class ConversationRow(SQLModel, table=True):
     """One person's way through one trial. ``state`` is the conversation; the other columns serve queries."""
 
     __tablename__ = "conversation"
-    __table_args__ = (
-        Index(
-            "one_current_conversation",
-            "channel",
-            "chat",
-            unique=True,
-            sqlite_where=text("current"),
-            postgresql_where=text("current"),
-        ),
-    )
 
     id: int | None = Field(default=None, primary_key=True)
     tag: str = Field(unique=True)
     channel: str
     chat: str
-    current: bool = True
+    lane: str | None = Field(default=None, unique=True, index=True)
+    """``channel:chat`` while this is the chat's current conversation; None when another has taken its place."""
     flow: str
     locale: str
     state: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
@@ -58,7 +52,10 @@ class ConversationRow(SQLModel, table=True):
 
 
 class AnswerRow(SQLModel, table=True):
-    """One revision of one answer. Nothing is overwritten; taking an answer back is a revision too."""
+    """One revision of one answer, numbered by the turn that gave it: no turn can count twice.
+
+    Nothing is overwritten; taking an answer back is a revision too.
+    """
 
     __tablename__ = "answer"
     __table_args__ = (UniqueConstraint("conversation_id", "step", "revision"),)
@@ -138,10 +135,20 @@ class OutboxRow(SQLModel, table=True):
     """Something to send. It leaves after the commit that wrote it, in order within its lane."""
 
     __tablename__ = "outbox"
+    __table_args__ = tuple(
+        Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+        for name, columns, where in (
+            ("outbox_by_lane", ("lane", "id"), "lane IS NOT NULL"),
+            ("outbox_by_priority", ("priority", "id"), "lane IS NOT NULL"),
+            ("outbox_by_sheet", ("sheet_of",), "sheet_of IS NOT NULL"),
+        )
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     channel: str
-    chat: str
+    chat: str = Field(index=True)
+    lane: str | None = None
+    """``channel:chat`` while it waits to be sent; None once it was sent, or never will be."""
     dedupe_key: str = Field(unique=True)
     conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
     lead_id: int | None = Field(default=None, foreign_key="lead.id")
@@ -152,7 +159,7 @@ class OutboxRow(SQLModel, table=True):
     question: bool = False
     priority: int = 0
     """Replies before notices to staff before reminders."""
-    state: str = Field(default="due", index=True)
+    state: str = "due"
     """due, sending, sent, or dead."""
     attempts: int = 0
     unsure: int = 0
@@ -188,12 +195,27 @@ class Interest(SQLModel, table=True):
 
 
 class Heartbeat(SQLModel, table=True):
-    """One row that is written to see whether anything can be written."""
+    """One row about the whole house. It is also written to see whether anything can be written."""
 
     __tablename__ = "heartbeat"
 
     id: int = Field(default=1, primary_key=True)
     at: datetime
+    running: bool = False
+    """A process serves, or ended without a word."""
+    leader: str = ""
+    """The token of the process that sends: whoever has another one claims nothing."""
+    paused: bool = False
+    """Nothing is sent until a person says so: the database was restored from a copy."""
+
+
+class Attempt(SQLModel, table=True):
+    """How often an update was begun, counted before the work: so an update that ends the process is found."""
+
+    __tablename__ = "attempt"
+
+    key: str = Field(primary_key=True)
+    tries: int
 
 
 class Quarantine(SQLModel, table=True):

@@ -28,6 +28,7 @@ from bot.intake import Intake
 from bot.messages import Envelope, Inbound
 from bot.poll import Poller
 from bot.store import Store, outbox
+from bot.writer import Writer
 from tests.telegram_server import Person, TelegramServer
 
 FROM = {"id": 6_000_000_000, "is_bot": False, "first_name": "Rosa", "language_code": "es"}
@@ -124,7 +125,8 @@ class Sending:
     def drains(self, seconds: float = 20) -> None:
         async def run() -> None:
             channel = Telegram(self.server.token, self.server.base_url)
-            delivery = Delivery(self.store, {NAME: channel}, lambda: datetime.now(UTC))
+            writer = Writer(self.store, lambda: datetime.now(UTC))
+            delivery = Delivery(writer, {NAME: channel})
             stop = asyncio.Event()
             running = asyncio.create_task(delivery.run(stop))
             async with asyncio.timeout(seconds):
@@ -132,6 +134,7 @@ class Sending:
                     await asyncio.sleep(0.02)
             stop.set()
             await running
+            writer.close()
             await channel.close()
 
         asyncio.run(run())

@@ -211,7 +211,7 @@ class Records:
 
     def conversation(self, person: Person) -> dict[str, Any]:
         """The current conversation's row, its state unpacked."""
-        (row,) = self.rows("SELECT * FROM conversation WHERE chat = ? AND current", str(person.id))
+        (row,) = self.rows("SELECT * FROM conversation WHERE chat = ? AND lane IS NOT NULL", str(person.id))
         return {**row, "state": json.loads(row["state"])}
 
     def answers(self, person: Person) -> dict[str, Any]:

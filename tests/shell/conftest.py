@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bot import sweep
 from bot.buttons import Buttons
 from bot.deployment import Deployment
 from bot.desk.work import take_staff
@@ -41,8 +42,22 @@ class Desk:
         self._count += 1
         values.setdefault("sender", chat)
         inbound = Inbound("telegram", key or f"k{self._count}", chat, kind=kind, **values)
-        taken = take_staff(inbound, self.store, self.deployment, self.now)
-        return taken or take_turn(inbound, self.store, self.deployment, self.now)
+        with self.store.begin() as db:
+            taken = take_staff(inbound, db, self.deployment, self.now)
+            return taken or take_turn(inbound, db, self.deployment, self.now)
+
+    def sweeps(self) -> int:
+        """What is due because time went by; returns how many reminders went out."""
+        at = self.now
+        with self.store.begin() as db:
+            due = sweep.reminders(db, self.deployment, at)
+        given = 0
+        for reminder in due:
+            with self.store.begin() as db:
+                given += sweep.remind(reminder, db, self.deployment, at)
+        with self.store.begin() as db:
+            sweep.forget(db, self.deployment, at)
+        return given
 
     def sent(self, chat: str = "501") -> list[Envelope]:
         rows = self.rows("SELECT envelope FROM outbox WHERE chat = :chat ORDER BY id", chat=chat)
@@ -93,7 +108,9 @@ class Somebody:
 
     @property
     def step(self) -> str | None:
-        rows = self.desk.rows("SELECT step FROM conversation WHERE chat = :chat AND current", chat=self.chat)
+        rows = self.desk.rows(
+            "SELECT step FROM conversation WHERE chat = :chat AND lane IS NOT NULL", chat=self.chat
+        )
         return str(rows[0][0]) if rows and rows[0][0] else None
 
     @property

@@ -10,7 +10,6 @@ from bot.app import Conversations
 from bot.desk.work import hand_back
 from bot.messages import Inbound
 from bot.store import conversations, outbox
-from bot.sweep import sweep
 from tests.shell.conftest import ANA, GROUP, LI, Desk, Somebody
 
 
@@ -41,8 +40,8 @@ def test_the_same_update_counts_once(desk: Desk, rosa: Somebody) -> None:
 
 def test_answers_keep_every_revision(desk: Desk, rosa: Somebody) -> None:
     rosa.starts().walks_to("diagnosis").presses("Back").presses("Right knee")
-    rows = desk.rows("SELECT revision, value, cleared FROM answer WHERE step = 'knee' ORDER BY revision")
-    assert [tuple(row) for row in rows] == [(1, '"left"', 0), (2, "null", 1), (3, '"right"', 0)]
+    rows = desk.rows("SELECT value, cleared FROM answer WHERE step = 'knee' ORDER BY revision")
+    assert [tuple(row) for row in rows] == [('"left"', 0), ("null", 1), ('"right"', 0)]
 
 
 def test_the_transcript_is_what_was_said(desk: Desk, rosa: Somebody) -> None:
@@ -85,7 +84,7 @@ def test_starting_again_keeps_the_old_answers_apart(desk: Desk, rosa: Somebody) 
     rosa.starts().walks_to("mri").starts().presses("Start again")
     assert rosa.step == "language"
     assert desk.one("SELECT count(*) FROM conversation") == 2
-    assert desk.one("SELECT count(*) FROM conversation WHERE current") == 1
+    assert desk.one("SELECT count(*) FROM conversation WHERE lane IS NOT NULL") == 1
 
 
 def test_one_open_lead_per_person(desk: Desk, rosa: Somebody) -> None:
@@ -189,12 +188,12 @@ def test_the_reminder_comes_once_in_the_daytime(desk: Desk, rosa: Somebody) -> N
     rosa.starts().walks_to("half_year").says("2").presses("Gel or lubricant").says("2026-11-14").walks_to("check")
     rosa.presses("All correct, go on").presses("Remind me").presses("No, thank you")
     assert desk.one("SELECT remind_on FROM conversation") == "2027-02-14"
-    assert sweep(desk.store, desk.deployment, desk.now) == 0
+    assert desk.sweeps() == 0
     desk.waits(days=84, hours=10)  # the day has come, but it is night at the study
-    assert sweep(desk.store, desk.deployment, desk.now) == 0
+    assert desk.sweeps() == 0
     desk.waits(hours=12)
-    assert sweep(desk.store, desk.deployment, desk.now) == 1
-    assert sweep(desk.store, desk.deployment, desk.now) == 0
+    assert desk.sweeps() == 1
+    assert desk.sweeps() == 0
     assert "the reminder you asked for" in desk.sent()[-1].text
 
 
@@ -202,10 +201,10 @@ def test_answers_without_a_lead_are_erased_in_the_end(desk: Desk, rosa: Somebody
     rosa.starts().walks_to("mri")
     other = Somebody(desk, "502").starts().walks_to("check").sends()
     desk.waits(days=29)
-    sweep(desk.store, desk.deployment, desk.now)
+    desk.sweeps()
     assert rosa.step == "mri"
     desk.waits(days=2)
-    sweep(desk.store, desk.deployment, desk.now)
+    desk.sweeps()
     assert rosa.step is None and other.step is not None
     assert (
         desk.one("SELECT count(*) FROM answer a JOIN conversation c ON c.id = a.conversation_id WHERE chat = '501'")
@@ -216,7 +215,7 @@ def test_answers_without_a_lead_are_erased_in_the_end(desk: Desk, rosa: Somebody
 def test_a_wish_for_other_trials_outlives_the_answers(desk: Desk, rosa: Somebody) -> None:
     rosa.starts().walks_to("walking_aid").presses("Most days").presses("All correct, go on").presses("Yes, tell me")
     desk.waits(days=40)
-    sweep(desk.store, desk.deployment, desk.now)
+    desk.sweeps()
     assert desk.rows("SELECT chat, locale FROM interest")[0] == ("501", "en")
     assert desk.one("SELECT count(*) FROM conversation") == 0
 
@@ -270,7 +269,7 @@ def test_a_double_tap_gets_one_answer(desk: Desk, rosa: Somebody) -> None:
 def test_withdrawal_takes_the_call_sheets_back(desk: Desk, rosa: Somebody) -> None:
     rosa.starts().walks_to("check").sends()
     press(desk, ANA, "Claim")
-    desk.rows("UPDATE outbox SET state = 'sent', provider_id = '77' WHERE sheet_of IS NOT NULL AND 1 RETURNING id")
+    desk.rows("UPDATE outbox SET state = 'sent', lane = NULL, provider_id = '77' WHERE sheet_of IS NOT NULL AND 1 RETURNING id")
     rosa.says("delete").presses("Yes, delete all")
     told = desk.sent(str(ANA))
     assert [envelope.deletes for envelope in told] == [("77",)]
@@ -281,9 +280,9 @@ def test_withdrawal_takes_the_call_sheets_back(desk: Desk, rosa: Somebody) -> No
 def test_a_question_that_was_answered_is_not_sent_again(desk: Desk, rosa: Somebody) -> None:
     """The process died between the send and its record: the answer proves that the question arrived."""
     rosa.starts().walks_to("knee")
-    desk.rows("UPDATE outbox SET state = 'sent' WHERE 1 RETURNING id")
+    desk.rows("UPDATE outbox SET state = 'sent', lane = NULL WHERE 1 RETURNING id")
     question = desk.one("SELECT max(id) FROM outbox")
-    desk.rows("UPDATE outbox SET state = 'sending' WHERE id = :id RETURNING id", id=question)
+    desk.rows("UPDATE outbox SET state = 'sending', lane = 'telegram:501' WHERE id = :id RETURNING id", id=question)
     rosa.presses("Left knee")
     with desk.store.begin() as db:
         assert [due.id > question for due in outbox.heads(db)] == [True]

@@ -6,6 +6,6 @@ from sqlmodel import SQLModel
 import bot.store.tables  # noqa: F401  (declares the metadata)
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, compare_type=True)
+context.configure(connection=connection, target_metadata=SQLModel.metadata, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,80 @@
+"""Who polls, sends and sweeps: one process at a time, and the database is the judge."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+from io import TextIOWrapper
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.store import Store
+
+LEADING = 0x1EAD1E4D
+"""The advisory lock that the leader's one idle transaction holds."""
+
+
+class Leadership:
+    """Taken without waiting, and lost with the process or its connection: nothing has to expire.
+
+    SQLite: a lock on a file beside the database. PostgreSQL: an advisory lock of a transaction that is kept
+    open. A leader that is stopped asks nothing any more, so the server ends its idle transaction and another
+    one may lead; what the first one would still write is refused by its ``token``.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.token = secrets.token_hex(8)
+        self._file: TextIOWrapper | None = None
+        self._connection: Connection | None = None
+
+    def take(self) -> bool:
+        """Whether this process leads from now on."""
+        return self._take_server() if self._store.server else self._take_file()
+
+    def holds(self) -> bool:
+        """Whether it still does. To be asked every few seconds, which also keeps it."""
+        if self._connection is None:
+            return self._file is not None
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except SQLAlchemyError:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _take_file(self) -> bool:
+        name = self._store.engine.url.database
+        if name in (None, "", ":memory:"):
+            return True
+        file = Path(f"{name}.lock").open("w")  # noqa: SIM115 (held for as long as we lead)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def _take_server(self) -> bool:
+        connection = self._store.engine.connect()
+        try:
+            if not connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LEADING}).scalar():
+                connection.close()
+                return False
+        except SQLAlchemyError:
+            connection.close()
+            return False
+        self._connection = connection
+        return True

@@ -1,0 +1,56 @@
+"""One open transaction: rows are gathered and written together; what it read, it reads once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Executable
+from sqlalchemy.engine import CursorResult
+
+
+class Transaction:
+    """What the store's functions are given. Anything executed sees all that was gathered before it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.known: dict[Hashable, Any] = {}
+        """What was read already, by a key of the reader's own."""
+        self.lanes: set[str] = set()
+        """Lanes that may have something to send because of this transaction."""
+        self.freed: set[str] = set()
+        """Lanes whose message under way was brought to its end."""
+        self.claimed: list[Any] = []
+        """Messages that are sent as soon as this is committed."""
+        self.erased = False
+        """Something that a person told us was removed."""
+        self._gathered: dict[Executable, list[Mapping[str, Any]]] = {}
+        self._expected: dict[Executable, Exception] = {}
+
+    @property
+    def server(self) -> bool:
+        """A database server, where other processes write at the same time."""
+        return self.connection.dialect.name != "sqlite"
+
+    def gather(self, statement: Executable, row: Mapping[str, Any], every: Exception | None = None) -> None:
+        """Adds a row to a statement that is executed once for all its rows.
+
+        ``every`` is raised when not every row of the statement changed a row of the table.
+        """
+        self._gathered.setdefault(statement, []).append(row)
+        if every is not None:
+            self._expected[statement] = every
+
+    def execute(
+        self, statement: Executable, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    ) -> CursorResult[*tuple[Any, ...]]:
+        self.flush()
+        return self.connection.execute(statement, rows)
+
+    def flush(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        for statement, rows in gathered.items():
+            changed = self.connection.execute(statement, rows).rowcount
+            error = self._expected.get(statement)
+            if error is not None and changed != len(rows):
+                raise error
