@@ -30,7 +30,7 @@ _FORMATS = {"en": "en_GB"}
 """Dates with the day first: 14 November 2026."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CatalogueWords:
     """One language of one domain. See ``flows.words.Words`` for the promises."""
 

@@ -95,6 +95,9 @@ class Step:
     item: tuple[StepId, str] | None = None
     """The pick that such a step asks about, named in its text as ``{item}``."""
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # much is kept by step, and hashing every word of it takes long
+
     def option(self, option_id: str) -> Option | None:
         return next((option for option in self.options if option.id == option_id), None)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 
 from flows.answer import Span
 from flows.conversation import Conversation
@@ -43,7 +44,7 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
     if (sign := danger(flow, text, words)) is not None:
         return Signalled(sign)
     step = _open_step(flow, conversation, words)
-    wish = _wish(text, ear, flow.says)
+    wish = _wish(flow, text, words)
     if wish is not None and not _answers(step, conversation, text, ear):
         return wish
     if len(text) > LONG:
@@ -75,30 +76,54 @@ def _answers(step: Step | None, conversation: Conversation, text: str, ear: Ear)
 
 def danger(flow: Flow, text: str, words: Words) -> str | None:
     """The safety message that the words call for, if any; a false alarm is better than none."""
-    said = f" {_spaced(text[:LONG])} "
-    for sign in flow.safety:
+    said = _padded(text[:LONG])
+    signs = _signs(flow, words)
+    starts = {*said, *(" " + word[0] for word in said.split())}
+    found = [
+        rank
+        for start in starts & signs.keys()
+        for rank, first, others in signs[start]
+        if first in said and all(other in said for other in others)
+    ]
+    return flow.safety[min(found)].id if found else None
+
+
+@lru_cache(maxsize=64)
+def _signs(flow: Flow, words: Words) -> Mapping[str, Sequence[tuple[int, str, Sequence[str]]]]:
+    """The phrases of danger by how they start, so that few have to be looked for: the rank of the sign, and
+    what must all occur."""
+    found: dict[str, list[tuple[int, str, Sequence[str]]]] = {}
+    for rank, sign in enumerate(flow.safety):
         lists = f"{words.text(f'hear.{sign.id}', sign.words)};{sign.words}"
-        for phrase in lists.split(";"):
-            parts = [_spaced(part) for part in phrase.split("+") if part.strip()]
-            if parts and all(_within(part, said) for part in parts):
-                return sign.id
-    return None
+        for phrase in dict.fromkeys(lists.split(";")):
+            parts = [sought for part in phrase.split("+") if (sought := _sought(part)).strip()]
+            if parts:
+                start = parts[0][:2] if parts[0][0] == " " else parts[0][0]
+                found.setdefault(start, []).append((rank, parts[0], parts[1:]))
+    return found
 
 
-def _wish(text: str, ear: Ear, says: Mapping[str, str]) -> Asked | None:
+def _wish(flow: Flow, text: str, words: Words) -> Asked | None:
     """A wish in words: a command, or what one of the wishes' buttons says."""
-    said = fold(text.removeprefix("/").partition("@")[0] if text.startswith("/") else text)
-    for tag, name in ear.words.languages.items():
-        if said in (fold(name), tag.casefold()):
-            return Asked("language", tag)
+    return _wishes(flow, words).get(
+        fold(text.removeprefix("/").partition("@")[0] if text.startswith("/") else text)
+    )
+
+
+@lru_cache(maxsize=64)
+def _wishes(flow: Flow, words: Words) -> Mapping[str, Asked]:
+    """Every wish by the folded words for it. What two wishes share means the first."""
+    ear, found = Ear(words, flow.heard), dict[str, Asked]()
+    for tag, name in words.languages.items():
+        for said in (fold(name), tag.casefold()):
+            found.setdefault(said, Asked("language", tag))
     for what in COMMANDS:
-        if said == what or said in map(fold, ear.all(what)):
-            return Asked(what)
+        for said in (what, *map(fold, ear.all(what))):
+            found.setdefault(said, Asked(what))
     for what in COMMANDS_AND_TAPS:
-        label = says.get(f"button_{what}")
-        if label and said == fold(ear.words.text(f"say.button_{what}", label)):
-            return Asked(what)
-    return None
+        if label := flow.says.get(f"button_{what}"):
+            found.setdefault(fold(words.text(f"say.button_{what}", label)), Asked(what))
+    return found
 
 
 def _pending(flow: Flow, conversation: Conversation, text: str, ear: Ear, now: datetime) -> Reply | None:
@@ -106,12 +131,12 @@ def _pending(flow: Flow, conversation: Conversation, text: str, ear: Ear, now: d
     assert pending is not None
     said = fold(text)
     if pending.why in ("sure", "planned", "change"):
-        if said in map(fold, ear.all("yes")):
+        if said in _heard(ear, "yes"):
             return Confirmed(True)
-        if said in map(fold, ear.all("no")):
+        if said in _heard(ear, "no"):
             return Confirmed(False)
     if pending.why in ("month", "day"):
-        if said in map(fold, ear.all("not_sure")):
+        if said in _heard(ear, "not_sure"):
             return Confirmed(True)
         today = today_of(flow, now)
         if isinstance(pending.value, Span):
@@ -120,18 +145,13 @@ def _pending(flow: Flow, conversation: Conversation, text: str, ear: Ear, now: d
                 return Gave(closer, f"{pending.said} / {text.strip()}")
     if pending.why == "unit":
         for unit in measure.UNITS_ASKED[flow.step_by_id[pending.step].unit]:
-            if said in map(fold, ear.all(f"unit_{unit}")):
+            if said in _heard(ear, f"unit_{unit}"):
                 return Narrowed(unit)
     return None
 
 
 def _answer(step: Step, text: str, ear: Ear, today: date) -> Reply:
-    said = fold(text)
-    if step.unsure and said in {
-        *map(fold, ear.all("not_sure")),
-        fold(ear.words.text("say.button_not_sure", "Not sure")),
-        fold(ear.words.text(step.context, step.unsure_label)) or None,
-    }:
+    if step.unsure and fold(text) in _unsure(step, ear):
         return Gave(None, text.strip())
     if step.kind != "checklist" and (option := choice.named(step, text, ear)) is not None:
         return Gave(option.id, text.strip())
@@ -142,24 +162,47 @@ def _answer(step: Step, text: str, ear: Ear, today: date) -> Reply:
     return reply
 
 
+@lru_cache(maxsize=4096)
+def _unsure(step: Step, ear: Ear) -> frozenset[str]:
+    """The folded words for "not sure" at this step."""
+    general = fold(ear.words.text("say.button_not_sure", "Not sure"))
+    own = fold(ear.words.text(step.context, step.unsure_label))
+    return _heard(ear, "not_sure") | {general} | ({own} - {""})
+
+
+@lru_cache(maxsize=1024)
+def _heard(ear: Ear, name: str) -> frozenset[str]:
+    return frozenset(map(fold, ear.all(name)))
+
+
 def _private(text: str, ear: Ear) -> bool:
-    said = f" {_spaced(text)} "
-    return any(_within(_spaced(word), said) for word in ear.all("private"))
+    said = _padded(text)
+    return any(sought in said for sought in _secrets(ear))
+
+
+@lru_cache(maxsize=64)
+def _secrets(ear: Ear) -> Sequence[str]:
+    return [_sought(word) for word in ear.all("private")]
+
+
+_NO_WORD = re.compile(r"[^\w']+")
 
 
 def _spaced(text: str) -> str:
-    return " ".join(re.sub(r"[^\w']+", " ", fold_all(text)).split())
+    return " ".join(_NO_WORD.sub(" ", fold_all(text)).split())
+
+
+def _padded(text: str) -> str:
+    """A message in which what is ``_sought`` can be found."""
+    return f" {_spaced(text)} "
+
+
+def _sought(part: str) -> str:
+    """A phrase at a word's beginning; anywhere in scripts that write without spaces."""
+    spaced = _spaced(part)
+    return spaced if any("\u3040" <= char <= "\u9fff" for char in spaced) else f" {spaced}"
 
 
 def fold_all(text: str) -> str:
     """Like ``fold``, for a whole message: danger may stand at the end of a long one."""
     return " ".join(fold(text[at : at + 300]) for at in range(0, len(text), 300))
-
-
-def _within(part: str, said: str) -> bool:
-    """A phrase at a word's beginning; anywhere in scripts that write without spaces."""
-    return part in said if _unspaced(part) else f" {part}" in said
-
-
-def _unspaced(part: str) -> bool:
-    return any("\u3040" <= char <= "\u9fff" for char in part)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_EDGES = re.compile(r"^[\s.,!?。，！？、…:;()\[\]\"'“”‘’¡¿]+|[\s.,!?。，！？、…:;()\[\]\"'“”‘’¡¿]+$")
+_BLANKS = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_EDGES = _BLANKS + ".,!?。，！？、…:;()[]\"'“”‘’¡¿"
 LONGEST = 300
 """Characters that are looked at: nobody answers a question with more."""
 
@@ -15,9 +19,14 @@ def fold(text: str) -> str:
 
     What is nothing but punctuation stays: ``"?"`` says something that ``""`` does not.
     """
-    plain = unicodedata.normalize("NFKD", text[:LONGEST]).casefold()
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return " ".join((_EDGES.sub("", plain) or plain).split())
+    plain = text[:LONGEST]
+    if plain.isascii():  # has neither width nor accents
+        plain = plain.lower()
+    else:
+        plain = unicodedata.normalize("NFKD", plain).casefold()
+        for accent in filter(unicodedata.combining, set(plain)):
+            plain = plain.replace(accent, "")
+    return " ".join((plain.strip(_EDGES) or plain).split())
 
 
 _NO_WORD = re.compile(r"[^\w'+]+")

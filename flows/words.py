@@ -10,7 +10,12 @@ from typing import Protocol
 
 
 class Words(Protocol):
-    """One language. Nothing here raises for a missing translation: the English source stands in."""
+    """One language. Nothing here raises for a missing translation: the English source stands in.
+
+    It never says anything else later, and is equal to itself only: what is made of it once is kept by it.
+    """
+
+    def __hash__(self) -> int: ...
 
     @property
     def locale(self) -> str: ...
@@ -50,6 +55,9 @@ class Ear:
     words: Words
     heard: Mapping[str, str]
     """``Flow.heard``: a name to the English words for it, separated by ``;``."""
+
+    def __hash__(self) -> int:
+        return hash(self.words)  # of the two, the one that can be hashed
 
     def all(self, name: str) -> tuple[str, ...]:
         """The words for ``name`` in this language, and in English, which people mix in. Case-folded."""

@@ -36,6 +36,8 @@ OUTCOME_OF: dict[int, Outcome] = {
     FINE: "possible_match", DOUBT: "needs_review", PAUSE: "not_now", OUT: "ruled_out",
 }  # fmt: skip
 
+_PLAIN = PlainWords()
+
 
 class TooManyPaths(Exception):
     """There are more paths than a quick look can go."""
@@ -43,7 +45,7 @@ class TooManyPaths(Exception):
 
 def probe(flow: Flow, step: Step, text: str, today: date) -> Value:
     """What a probe of the file answers; ValueError when nobody would understand it."""
-    heard = KINDS[step.kind].read(step, text, Ear(PlainWords(), flow.heard), today)
+    heard = KINDS[step.kind].read(step, text, Ear(_PLAIN, flow.heard), today)
     if not isinstance(heard, Gave):
         raise ValueError(f"step {step.id}: the probe {text!r} is not understood")
     return heard.value

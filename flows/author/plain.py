@@ -10,7 +10,7 @@ from decimal import Decimal
 _MONTHS = tuple((date(2000, number, 1).strftime("%B"), number) for number in range(1, 13))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlainWords:
     """See ``flows.words.Words``."""
 

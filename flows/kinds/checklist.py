@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 
 from flows.answer import Value
-from flows.flow import Step
+from flows.flow import Option, Step
 from flows.kinds.choice import hinted, named
 from flows.reply import Garbled, Gave
 from flows.tidy import fold
@@ -17,16 +18,27 @@ _BETWEEN = re.compile(r"[,;，、；/&+\n]|\s(?:and|y|e|和)\s|(?<=\d)\s+(?=\d)"
 
 def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
     """Numbers or labels, several in one message; every part must be understood, or none is taken."""
-    none = {fold(ear.words.text("say.button_none_of_these", "None of these")), *map(fold, ear.all("none"))}
-    if fold(text) in none:
+    if fold(text) in _none(ear):
         return Gave((), text.strip())
-    parts = [part for part in _BETWEEN.split(text[:500]) if part.strip()]
-    sure = [named(step, part, ear) for part in parts]
-    picks = [option or hinted(step, part, ear) for option, part in zip(sure, parts, strict=True)]
-    if not picks or None in picks:
+    picks: list[Option] = []
+    sure = True
+    for part in _BETWEEN.split(text[:500]):
+        if not part.strip():
+            continue
+        if (option := named(step, part, ear)) is None:
+            option, sure = hinted(step, part, ear), False
+        if option is None:
+            return Garbled("unclear")
+        picks.append(option)
+    if not picks:
         return Garbled("unclear")
-    chosen = _in_order(step, {option.id for option in picks if option is not None})
-    return Gave(chosen, text.strip(), sure=None not in sure)
+    return Gave(_in_order(step, {option.id for option in picks}), text.strip(), sure)
+
+
+@lru_cache(maxsize=64)
+def _none(ear: Ear) -> frozenset[str]:
+    label = ear.words.text("say.button_none_of_these", "None of these")
+    return frozenset({fold(label), *map(fold, ear.all("none"))})
 
 
 def accept(step: Step, data: object) -> Value:

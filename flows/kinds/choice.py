@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 
 from flows.answer import Value
 from flows.flow import Option, Step
@@ -36,8 +37,8 @@ def named(step: Step, text: str, ear: Ear) -> Option | None:
     said = bare(text)
     if not said:
         return None
-    found = _only(step, lambda option: said in _labels(step, option, ear))
-    found = found or _only(step, lambda option: said in _words(step, option, ear))
+    labels, words = _names(step, ear)
+    found = labels.get(said) or words.get(said)
     number = whole_number(text)
     if found is None and number is not None and 1 <= number <= len(step.options):
         return step.options[number - 1]
@@ -49,49 +50,86 @@ def hinted(step: Step, text: str, ear: Ear) -> Option | None:
     or a telling word that only it has. Words that deny hint at nothing."""
     said = bare(text)
     if step.kind == "yes_no":
-        first = said.partition(" ")[0]
-        return _only(step, lambda option: first in _words(step, option, ear)) if first else None
-    if said in map(bare, ear.all("none")) and (nothing := step.option("no")) is not None:
+        return _names(step, ear)[1].get(said.partition(" ")[0])
+    if said in _listed(ear, "none") and (nothing := step.option("no")) is not None:
         return nothing
-    if set(said.split()) & _denials(ear):
+    words = set(said.split())
+    if not words.isdisjoint(_denials(ear)):
         return None
-    inside = _only(step, lambda option: any(within(label, said) for label in _labels(step, option, ear)))
+    labels = _labels(step, ear)
+    inside = _only(option for option, own in labels if any(within(label, said) for label in own))
     if inside is None and len(said) >= SHORTEST:
-        inside = _only(step, lambda option: any(within(said, label) for label in _labels(step, option, ear)))
-    told = {word for word in said.split() if len(word) > SHORTEST}
+        inside = _only(option for option, own in labels if any(within(said, label) for label in own))
+    told = {word for word in words if len(word) > SHORTEST}
     if inside is not None or not told:
         return inside
-    return _only(step, lambda option: bool(told & _telling(step, option, ear)))
+    return _only(option for option, own in _telling(step, ear) if not told.isdisjoint(own))
 
 
 SHORTEST = 3
 """Fewer characters are no hint, except in scripts where they are whole words."""
 
 
-def _denials(ear: Ear) -> set[str]:
-    words = map(bare, (*ear.all("no"), *ear.all("none")))
-    return {word for word in words if " " not in word}
+Named = tuple[tuple[Option, frozenset[str]], ...]
+"""Each option with the bare words that are its own."""
 
 
-def _telling(step: Step, option: Option, ear: Ear) -> set[str]:
-    """The words of an option's label and of what stands beside it in the question."""
-    texts = (option.label, option.detail)
-    known = " ".join(bare(ear.words.text(step.context, text)) + " " + bare(text) for text in texts if text)
-    return set(known.split())
+@lru_cache(maxsize=4096)
+def _names(step: Step, ear: Ear) -> tuple[Mapping[str, Option | None], Mapping[str, Option | None]]:
+    """The options by their labels, and by the words for them. What two options share names neither."""
+    return _by_word(_labels(step, ear)), _by_word(_words(step, ear))
 
 
-def _only(step: Step, fits: Callable[[Option], bool]) -> Option | None:
-    found = [option for option in step.options if fits(option)]
-    return found[0] if len(found) == 1 else None
+def _by_word(named: Named) -> Mapping[str, Option | None]:
+    found: dict[str, Option | None] = {}
+    for option, own in named:
+        found.update({word: None if word in found else option for word in own})
+    return found
 
 
-def _labels(step: Step, option: Option, ear: Ear) -> set[str]:
-    names = {option.label, ear.words.text(step.context, option.label)}
-    return {name for name in map(bare, names) if name}
+@lru_cache(maxsize=4096)
+def _labels(step: Step, ear: Ear) -> Named:
+    return tuple(
+        (option, _bare(option.label, ear.words.text(step.context, option.label))) for option in step.options
+    )
 
 
-def _words(step: Step, option: Option, ear: Ear) -> set[str]:
-    """What people write for this option: its own list, and the common words for yes and no."""
-    own = ear.words.text(step.context, option.heard) + ";" + option.heard if option.heard else ""
-    common = ear.all(option.id) if option.id in ("yes", "no") else ()
-    return {name for name in map(bare, (*own.split(";"), *common)) if name}
+def _words(step: Step, ear: Ear) -> Named:
+    """What people write for each option: its own list, and the common words for yes and no."""
+
+    def of(option: Option) -> frozenset[str]:
+        own = ear.words.text(step.context, option.heard) + ";" + option.heard if option.heard else ""
+        return _bare(*own.split(";")) | (_listed(ear, option.id) if option.id in ("yes", "no") else frozenset())
+
+    return tuple((option, of(option)) for option in step.options)
+
+
+@lru_cache(maxsize=4096)
+def _telling(step: Step, ear: Ear) -> Named:
+    """The words of each option's label and of what stands beside it in the question."""
+
+    def of(option: Option) -> frozenset[str]:
+        texts = [text for text in (option.label, option.detail) if text]
+        known = _bare(*texts, *(ear.words.text(step.context, text) for text in texts))
+        return frozenset(" ".join(known).split())
+
+    return tuple((option, of(option)) for option in step.options)
+
+
+@lru_cache(maxsize=64)
+def _denials(ear: Ear) -> frozenset[str]:
+    return frozenset(word for word in _listed(ear, "no") | _listed(ear, "none") if " " not in word)
+
+
+@lru_cache(maxsize=64)
+def _listed(ear: Ear, name: str) -> frozenset[str]:
+    return _bare(*ear.all(name))
+
+
+def _bare(*texts: str) -> frozenset[str]:
+    return frozenset(map(bare, texts)) - {""}
+
+
+def _only(found: Iterable[Option]) -> Option | None:
+    options = list(found)
+    return options[0] if len(options) == 1 else None

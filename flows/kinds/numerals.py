@@ -62,7 +62,7 @@ class Vocabulary:
     def __init__(self, lists: Mapping[str, str], shapes: Mapping[str, str], months: str = "") -> None:
         self._lists, self._months = lists, months
         self._shapes = "".join(f"(?P<{kind}>{shape})|" for kind, shape in shapes.items())
-        self._lexicons: dict[tuple[object, ...], _Lexicon] = {}
+        self._lexicon = lru_cache(maxsize=64)(self._built)
 
     def readings(self, text: str, ear: Ear) -> Iterator[list[Token]]:
         """Every way to take the words of ``text`` (as ``plain`` gives it), the likely one first."""
@@ -70,17 +70,6 @@ class Vocabulary:
         found = [lexicon.meanings(match) for match in lexicon.pattern.finditer(text)]
         for reading in islice(product(*found), _READINGS):
             yield _composed([token for token in reading if token.kind != " "])
-
-    def _lexicon(self, ear: Ear) -> _Lexicon:
-        """Built once per language: the key is all that it depends on."""
-        words = ear.words
-        lists = (words.text(f"hear.{name}", ear.heard.get(name, "")) for name in self._lists)
-        key = (words.locale, words.months() if self._months else (), *lists)
-        if key not in self._lexicons:
-            if len(self._lexicons) > 64:
-                self._lexicons.clear()
-            self._lexicons[key] = self._built(ear)
-        return self._lexicons[key]
 
     def _built(self, ear: Ear) -> _Lexicon:
         meanings: dict[str, list[tuple[str, str]]] = {}
