@@ -6,14 +6,17 @@ import os
 
 os.environ["PTB_TIMEDELTA"] = "true"  # the client's own future: retry_after as a timedelta
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.library import load
+from bot.store import Store
 from flows.flow import Flow
 from tests.patient import Patient
+from tests.postgres import Postgres
 
 FINE: dict[str, Any] = {
     "language": "en", "consent": "me", "knee": "left", "diagnosis": "yes", "how_long": "over_a_year",
@@ -52,6 +55,26 @@ def at(flow: Flow) -> Callable[..., Patient]:
         return walk_to(Patient(flow, locale), step, **{"language": locale, **other})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server of this test process's own, started when the first test asks for it."""
+    server = Postgres()
+    ready = server.database()
+    Store(ready).close()
+    server.template = ready.partition("///")[2].partition("?")[0]
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database: each test that asks runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'prescreen.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -61,7 +61,7 @@ class Desk:
 
     def sent(self, chat: str = "501") -> list[Envelope]:
         rows = self.rows("SELECT envelope FROM outbox WHERE chat = :chat ORDER BY id", chat=chat)
-        return [Envelope.from_json(json.loads(row[0])) for row in rows]
+        return [Envelope.from_json(plain(row[0])) for row in rows]
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         with self.store.begin() as db:
@@ -76,6 +76,14 @@ class Desk:
     @property
     def clock(self) -> Callable[[], datetime]:
         return lambda: self.now
+
+
+def plain(value: Any) -> Any:
+    """A JSON value as a raw query gives it: SQLite's driver hands over the text, PostgreSQL's the value."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 class Somebody:
@@ -145,8 +153,8 @@ class Somebody:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    store = Store(f"sqlite:///{tmp_path / 'prescreen.db'}")
+def desk(database: str) -> Iterator[Desk]:
+    store = Store(database)
     yield Desk(store)
     store.close()
 
