@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import re
 import sys
 from collections.abc import Sequence
 
+from bot import logs
 from bot.commands import author, desk, doctor, i18n, talk
 from bot.library import BadTrials
 from bot.settings import REMEDIES, BadSettings
@@ -29,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. Prints no setting's value and no stack to a user."""
     options = parser().parse_args(argv)
-    _log()
+    logs.begin()
     try:
         return int(options.run(options) or 0)
     except BadSettings as error:
@@ -51,28 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-
-
-class _Redact(logging.Filter):
-    """A second net: nothing of the shape of a bot token leaves by a log, whoever wrote it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _TOKEN.sub("[token]", record.getMessage()), ()
-        return True
-
-
-_TOKEN = re.compile(r"\d{6,}:[\w-]{8,}")
-
-
-def _log() -> None:
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_Redact())
-    # The HTTP client writes addresses, and the token is part of them; the machine writes where people stand.
-    for name in ("httpx", "httpcore", "telegram", "alembic", "transitions"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from bot import crash
 from bot.limits import Limits
 from bot.messages import Channel, Sent
 from bot.store import conversations, leads, outbox, unstorable
@@ -98,6 +99,9 @@ class Delivery:
 
     def claim(self, db: Transaction) -> None:
         """What may go now because of this transaction is marked as under way in the same commit."""
+        if db.lanes and not self.leads:
+            outbox.call(db)
+            return
         lanes = db.lanes - (self._busy - db.freed)
         if lanes and self._sends_for(db):
             db.claimed += self._claim(db, outbox.heads(db, self.writer.clock(), lanes, most=len(lanes)))
@@ -133,9 +137,13 @@ class Delivery:
         now = self.writer.clock()
         db.freed.add(due.lane)
         db.lanes.add(due.lane)
+        db.counts["sends", sent.fate] += 1
+        if sent.code:
+            db.counts["telegram_errors", sent.code] += 1
         match sent.fate:
             case "sent":
                 outbox.sent(db, due, sent.provider_id, now)
+                crash.point("result_written")
                 if due.question and due.conversation_id:
                     conversations.asked(db, due.lane, due.conversation_id, sent.provider_id)
                 if due.lead_id:
@@ -167,11 +175,13 @@ class Delivery:
 
     async def _send(self, due: Due) -> None:
         """The intent is committed. Call, then result: a crash between them sends again, and never loses."""
+        crash.point("sending")
         try:
             sent = await self.channels[due.channel].send(due.chat, due.envelope, due.last)
         except Exception as error:  # the channel itself is at a loss: the message stays, and is tried again
             log.error("a send failed and will be tried again: %s", type(error).__name__)
             sent = Sent("later", wait=LOOK)
+        crash.point("sent")
         pause = 0.1
         while True:
             try:
@@ -181,6 +191,7 @@ class Delivery:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             else:
+                crash.point("result_stored")
                 return
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bot import crash
 from bot.messages import Inbound
 from bot.store import unstorable
 
@@ -64,6 +65,7 @@ class Intake:
 
     async def one(self, came: Came, tries: int) -> Fate:
         """``tries`` is how often this update failed before."""
+        crash.point("received")
         inbound = came.inbound
         if not came.readable:
             return await self.aside(came.update)
@@ -90,7 +92,9 @@ class Intake:
         if time.monotonic() > self._careful_until:
             self._count = None
             return False
-        return await self._count(str(came.update.get("update_id"))) >= TRIES
+        before = await self._count(str(came.update.get("update_id")))
+        crash.point("attempt_counted")
+        return before >= TRIES
 
     async def aside(self, update: Mapping[str, Any], inbound: Inbound | None = None) -> Fate:
         try:
@@ -98,6 +102,7 @@ class Intake:
         except Exception as error:
             log.critical("a failed update cannot be set aside: %s", type(error).__name__)
             return "unstorable"
+        crash.point("set_aside")
         log.critical("an update was set aside; see the quarantine table")
         return "done"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import secrets
+from collections.abc import AsyncIterator
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store import Store
+from bot.store.outbox import CALLS
 
 LEADING = 0x1EAD1E4D
 """The advisory lock that the leader's one idle transaction holds."""
@@ -78,3 +81,15 @@ class Leadership:
             return False
         self._connection = connection
         return True
+
+
+async def calls(store: Store, until: asyncio.Event) -> AsyncIterator[None]:
+    """What other processes call when they put something into the outbox. Raises when the server is gone."""
+    import psycopg  # noqa: PLC0415 (not needed on SQLite)
+
+    address = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+        await connection.execute(f"LISTEN {CALLS}")
+        while not until.is_set():
+            async for _ in connection.notifies(timeout=1.0):
+                yield

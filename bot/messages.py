@@ -103,6 +103,8 @@ class Sent:
     fate: Fate
     provider_id: str = ""
     wait: float = 0.0
+    code: str = ""
+    """What kind of error it was, for the metrics."""
 
 
 class Channel(Protocol):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
+from bot import crash
 from bot.intake import Came, Intake
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Poller:
         for update in updates:
             if isinstance(number := update.get("update_id"), int):
                 self.offset = number + 1
+        crash.point("offset_moved")
 
     async def _lane(self, lane: list[Came], stop: asyncio.Event) -> bool:
         """What cannot be stored now is tried until it can; what fails by itself is set aside."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -38,7 +37,7 @@ def _database(value: str) -> str:
         url = make_url(value)
     except ArgumentError:
         raise ValueError("not a database address") from None
-    if url.get_backend_name() != "sqlite":
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ValueError("not a database this version speaks")
     return value
 
@@ -59,6 +58,7 @@ class Settings(BaseSettings):
     keep_days: int = Field(default=30, ge=1, le=3650)
     staff_language: Literal["en", "zh_Hans"] = "en"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
 
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     telegram_api: str = Field(default="https://api.telegram.org/bot", pattern=r"^https?://")
@@ -71,11 +71,12 @@ class Settings(BaseSettings):
 
 
 REMEDIES = {
-    "DATABASE_URL": "Use an address like sqlite:///var/prescreen.db.",
+    "DATABASE_URL": "Use an address like sqlite:///var/prescreen.db or postgresql://user@host/name.",
     "TRIAL": "Use the name of a folder in flows/trials.",
     "KEEP_DAYS": "Use a whole number of days, 1 or more.",
     "STAFF_LANGUAGE": "Use en or zh_Hans.",
     "LOG_LEVEL": "Use DEBUG, INFO, WARNING or ERROR.",
+    "LOG_FORMAT": "Use text or json.",
     "TELEGRAM_TOKEN": "Use the token that @BotFather gave you, like 123456:ABC-...",
     "TELEGRAM_API": "Use the address of a Bot API server, ending in /bot.",
     "BOT_MODE": "Use polling or webhook.",
@@ -105,8 +106,3 @@ def load(*needed: str, **given: Any) -> Settings:
     if problems:
         raise BadSettings(problems)
     return settings
-
-
-def database_file(settings: Settings) -> Path | None:
-    name = make_url(settings.database_url).database
-    return Path(name) if name and name != ":memory:" else None

@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot import crash
 from bot.deployment import Deployment
 from bot.messages import Inbound
 from bot.store import conversations, outbox
@@ -44,6 +45,8 @@ def remind(reminder: Inbound, db: Transaction, deployment: Deployment, now: date
     given = take_turn(reminder, db, deployment, now)
     if kept is not None:
         conversations.note(db, kept.id, remind_on=None)
+    db.counts["reminders_sent", ""] += given
+    crash.point("reminded")
     return given
 
 

@@ -38,7 +38,9 @@ def take_turn(inbound: Inbound, db: Transaction, deployment: Deployment, now: da
     Returns False for an update that was taken before.
     """
     if not conversations.take_receipt(db, inbound, now):
+        db.counts["updates", "known"] += 1
         return False
+    db.counts["updates", "taken"] += 1
     _Taking(db, deployment, inbound, now).run()
     return True
 
@@ -64,6 +66,8 @@ class _Taking:
             return
         flow = self.deployment.library.flow(kept.conversation.flow)
         reply = self.reply(flow, kept)
+        if isinstance(reply, Garbled):
+            self.db.counts["invalid_input", reply.reason] += 1
         self.keep_words(flow, kept, reply)
         turn = advance(flow, kept.conversation, reply, self.now)
         if self.is_double_tap(kept, reply, turn):
@@ -94,6 +98,7 @@ class _Taking:
         self.write(kept, Turn(first.conversation, (*lead_in, *first.says), tuple(events)))
 
     def begin(self, locale: str) -> tuple[Kept, Turn]:
+        self.db.counts["sessions_started", ""] += 1
         flow = self.deployment.library.newest(self.deployment.trial)
         first = start(flow, locale, self.now)
         source = self.inbound.text if self.inbound.kind == "start" and LINK.fullmatch(self.inbound.text) else ""

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from bot import crash
 from bot.intake import Fate, Intake
 
 log = logging.getLogger(__name__)
@@ -32,12 +33,18 @@ PATH = "/telegram"
 Probe = Callable[[], Awaitable[None]]
 
 
-def make(probe: Probe, ready: Probe, intake: Intake | None, secret: str) -> Starlette:
-    """``intake`` and ``secret`` for the webhook; without them only the health pages are there.
+def make(
+    probe: Probe, ready: Probe, measure: Callable[[], Awaitable[bytes]], intake: Intake | None, secret: str
+) -> Starlette:
+    """``intake`` and ``secret`` for the webhook; without them only the pages for those who run it are there.
 
-    ``probe`` and ``ready`` raise when the answer is no.
+    ``probe`` and ``ready`` raise when the answer is no; ``measure`` gives the page of the metrics.
     """
-    routes = [Route("/healthz", _asks(probe)), Route("/readyz", _asks(ready))]
+
+    async def metrics(_request: Request) -> Response:
+        return PlainTextResponse(await measure(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    routes = [Route("/healthz", _asks(probe)), Route("/readyz", _asks(ready)), Route("/metrics", metrics)]
     if intake is not None:
         routes.append(Route(PATH, Webhook(intake, secret).take, methods=["POST"]))
     return Starlette(routes=routes)
@@ -81,6 +88,7 @@ class Webhook:
             fate = await self._intake.aside({"unreadable": body.decode("utf-8", "replace")})
         else:
             fate = await self._patiently(update)
+        crash.point("answered")
         return Response(status_code=200) if fate == "done" else Response(status_code=503, headers=COME_BACK)
 
     async def _patiently(self, update: dict[str, Any]) -> Fate:

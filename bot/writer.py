@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
+from bot import crash, metrics
 from bot.messages import Inbound
 from bot.store import Store, broken, conversations, unstorable, worth_another_try
 from bot.store.outbox import Due
@@ -139,13 +140,21 @@ class Writer:
         if self.broken is not None:
             raise self.broken
         with self.store.begin() as db:
+            crash.point("begun")
             inbounds = [job.inbound for job in jobs if job.inbound is not None]
             if inbounds:
                 conversations.foresee(db, inbounds, self.clock())
+                crash.point("foreseen")
             for job in jobs:
                 job.result = job.do(db)
+            crash.point("turned")
             if self.sender is not None:
                 self.sender.claim(db)
+            crash.point("claimed")
+        crash.point("committed")
+        metrics.count(db.counts)
+        for name, seconds in db.spans:
+            metrics.span(name, seconds)
         if self.sender is not None:
             self.sender.committed(db)
         return db.claimed
@@ -164,6 +173,7 @@ class Writer:
     # ------------------------------------------------------------------ in the event loop
 
     def _tell(self, jobs: list[Job], claimed: list[Due]) -> None:
+        crash.point("told")
         if self.sender is not None:
             self.sender.go(claimed)
         for job in jobs:

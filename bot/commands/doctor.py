@@ -5,32 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-from sqlalchemy import text
 
 from bot import catalogues
 from bot.channels.telegram import Telegram
 from bot.library import BadTrials, load
-from bot.settings import BadSettings, Settings, database_file
+from bot.settings import BadSettings, Settings
 from bot.settings import load as load_settings
-from bot.store import PRAGMAS, BadDatabase, Store, conversations, leads
+from bot.store import BadDatabase, Store, leads
+from bot.surroundings import Found, examine
 
 PROBLEM = 1
-ROOM = 500_000_000
-"""Bytes free on the database's disk below which we warn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    what: str
-    well: bool
-    remedy: str = ""
 
 
 def add_to(verbs: Any) -> None:
@@ -46,8 +34,9 @@ def _doctor(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2))
     else:
         for one in found:
-            print(f"{'ok     ' if one.well else 'PROBLEM'}  {one.what}{'' if one.well else '. ' + one.remedy}")
-    return 0 if all(one.well for one in found) else PROBLEM
+            sign = "ok     " if one.well else "PROBLEM" if one.grave else "mind   "
+            print(f"{sign}  {one.what}{'' if one.well else '. ' + one.remedy}")
+    return 0 if all(one.well or not one.grave for one in found) else PROBLEM
 
 
 def _examine(offline: bool) -> Iterator[Found]:
@@ -81,22 +70,16 @@ def _database(settings: Settings) -> Iterator[Found]:
         yield Found("database", False, "It cannot be opened. Change DATABASE_URL, or mend the file's rights.")
         return
     try:
+        found = list(examine(store, datetime.now(UTC)))
         with store.begin() as db:
-            conversations.beat(db, datetime.now(UTC))
-            force = {name: db.execute(text(f"PRAGMA {name}")).scalar() for name in PRAGMAS}
             staff = [member for member in leads.members(db) if member["active"]]
     except Exception as error:
         yield Found("database", False, f"Nothing can be stored: {type(error).__name__}. Is the disk full?")
         return
     finally:
         store.close()
-    yield Found("database can be written", True)
-    wrong = ", ".join(name for name in PRAGMAS if force[name] != PRAGMAS[name])
-    yield Found("database is set up to keep what it commits", not wrong, f"Not in force: {wrong}.")
+    yield from found
     yield Found("staff", bool(staff), "Nobody may claim a lead. Run: prescreen staff add NAME --telegram NUMBER")
-    file = database_file(settings)
-    free = shutil.disk_usage((file or Path()).parent).free
-    yield Found("disk", free > ROOM, "Less than 500 MB is free.")
 
 
 def _telegram(settings: Settings) -> Iterator[Found]:

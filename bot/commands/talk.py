@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from bot import app
-from bot.settings import load
+from bot import logs
+from bot.settings import BadSettings, load
 
 
 def add_to(verbs: Any) -> None:
@@ -18,11 +20,14 @@ def add_to(verbs: Any) -> None:
     chat.add_argument("--language", default="en", help="the language your phone would tell (default: en)")
     chat.set_defaults(run=_chat)
     serve = verbs.add_parser("serve", help="serve patients and staff on Telegram")
+    serve.add_argument("--workers", type=int, default=1, metavar="N", help="processes, on PostgreSQL (default: 1)")
     serve.set_defaults(run=_serve)
 
 
 def _chat(options: argparse.Namespace) -> int:
     logging.getLogger().setLevel(logging.WARNING)
+    from bot import app  # noqa: PLC0415
+
     print("Type an answer, the number of an answer, or the words of a button. Ctrl-D ends the chat.")
     asyncio.run(app.chat(load(), options.language, _lines()))
     return 0
@@ -44,6 +49,13 @@ def _serve(options: argparse.Namespace) -> int:
     settings = load("telegram_token", "staff_group")
     if settings.bot_mode == "webhook":
         settings = load("telegram_token", "staff_group", "webhook_url", "webhook_secret", "listen")
-    logging.getLogger().setLevel(settings.log_level)
-    asyncio.run(app.serve(settings))
+    if options.workers < 1:
+        raise BadSettings(["--workers is a whole number, 1 or more."])
+    logs.begin(settings.log_level, settings.log_format)
+    with tempfile.TemporaryDirectory(prefix="prescreen-") as shared:
+        if options.workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # read when the metrics are first imported
+        from bot import app  # noqa: PLC0415
+
+        app.serve(settings, options.workers)
     return 0

@@ -88,6 +88,7 @@ class _Work:
                 self.say(self.inbound.chat, cards, HAS_IT, lead, owner=owner["name"])
             return
         leads.record(self.db, lead["id"], "claimed", self.now, self.member["id"])
+        self.db.spans.append(("claim", (self.now - lead["created_at"]).total_seconds()))
         fresh = self._fresh(lead)
         self._show_in_group(fresh)
         self._send_sheet(fresh, cards)
@@ -120,6 +121,8 @@ class _Work:
             changes |= {"owner_id": None, "claimed_at": None}
         if verb == "no_answer":
             changes["attempts"] = lead["attempts"] + 1
+        if verb in ("no_answer", "reached") and lead["status"] == "claimed":
+            self.db.spans.append(("first_call", (self.now - lead["created_at"]).total_seconds()))
         leads.change(self.db, lead["id"], self.now, **changes)
         detail = ".".join(about)
         leads.record(self.db, lead["id"], verb, self.now, self.member["id"], detail)

@@ -8,6 +8,9 @@ from flows.turn import Answered, Cleared
 
 def answered(db: Transaction, happening: Happening, event: Answered) -> None:
     conversations.add_answer(db, happening.kept, event.step, event.answer, happening.now)
+    db.counts["answers", event.step] += 1
+    if event.answer.value is None:
+        db.counts["not_sure", event.step] += 1
     outbox.was_seen(db, happening.kept.lane, happening.kept.id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot import crash
 from bot.desk import promise
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, parts
@@ -37,6 +38,8 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
             **values,
         )
         leads.record(db, lead_id, "raised", now)
+        db.counts["leads", ""] += 1
+        crash.point("lead_raised")
         _notify(db, happening, lead_id)
     else:
         lead_id = lead["id"]

@@ -10,6 +10,8 @@ from flows.turn import Screened
 def screened(db: Transaction, happening: Happening, event: Screened) -> None:
     """What changed stays with the person until they tap Send again; that it changed does not."""
     conversations.note(db, happening.kept.id, outcome=event.verdict.outcome, remind_on=None)
+    db.counts["completed", ""] += 1
+    db.counts["outcomes", event.verdict.outcome or "open"] += 1
     trial = happening.flow.trial.slug
     lead = leads.open_of(db, happening.kept.channel, happening.kept.chat, trial)
     if lead is None or not happening.after.raised:

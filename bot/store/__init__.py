@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.pool import StaticPool
 
+from bot import crash
 from bot.store.transaction import Transaction
 
 PRAGMAS = {
@@ -45,6 +47,10 @@ class BadDatabase(Exception):
     """The database cannot be opened, or is none of ours."""
 
 
+class NoRoom(Exception):
+    """The disk is too full to take anything new."""
+
+
 class Store:
     """An open database at the newest schema. Raises BadDatabase."""
 
@@ -60,6 +66,12 @@ class Store:
         """A database server: other processes may serve from it at the same time."""
         return self.engine.dialect.name != "sqlite"
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the database's file lies, if it has one."""
+        name = self.engine.url.database
+        return None if self.server or name in (None, "", ":memory:") else Path(str(name)).resolve().parent
+
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """One transaction, from BEGIN to COMMIT; any error rolls all of it back."""
@@ -67,6 +79,8 @@ class Store:
             db = Transaction(connection)
             yield db
             db.flush()
+        if db.erased:
+            crash.point("erased")
         if db.erased and not self.server:
             self._empty_log()
 
@@ -88,13 +102,21 @@ class Store:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            crash.point("migrated")
 
     def close(self) -> None:
         self.engine.dispose()
 
 
+def clock_of(db: Transaction) -> datetime | None:
+    """The clock of a database server; None where the database has none but ours."""
+    return db.execute(text("SELECT clock_timestamp()")).scalar() if db.server else None
+
+
 def unstorable(error: BaseException) -> bool:
     """Whether nothing can be stored now, which is no fault of what was to be stored."""
+    if isinstance(error, NoRoom):
+        return True
     if not isinstance(error, OperationalError | InterfaceError | InternalError):
         return False
     return getattr(error.orig, "sqlite_errorname", "") != "SQLITE_ERROR"  # that one is a mistake of ours

@@ -336,6 +336,10 @@ def forget_attempts(db: Transaction) -> None:
     db.execute(delete(_attempt))
 
 
+def quarantined(db: Transaction) -> int:
+    return int(db.execute(select(func.count()).select_from(_quarantine)).scalar_one())
+
+
 def set_aside(db: Transaction, channel: str, chat: str, payload: Any, now: datetime) -> None:
     """Keeps an update that could not be taken; ``chat`` is "" where not even that could be read."""
     db.execute(insert(_quarantine).values(channel=channel, chat=chat, payload=payload, at=now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from bot.store.tables import LeadEvent, LeadRow, Staff
@@ -86,6 +86,16 @@ def queue(db: Transaction, *, closed: bool = False, owner_id: int | None = None)
 def of_chat(db: Transaction, channel: str, chat: str) -> list[Lead]:
     where = (_lead.c.channel == channel, _lead.c.chat == chat)
     return list(db.execute(select(_lead).where(*where).order_by(_lead.c.id).with_for_update()).mappings())
+
+
+def unclaimed(db: Transaction) -> int:
+    return int(db.execute(select(func.count()).select_from(_lead).where(_lead.c.status == "new")).scalar_one())
+
+
+def unnoticed(db: Transaction, before: datetime) -> int:
+    """How many leads older than ``before`` nobody was told of, because no notice has got through."""
+    where = (_lead.c.notice == "", _lead.c.status == "new", _lead.c.created_at < before)
+    return int(db.execute(select(func.count()).select_from(_lead).where(*where)).scalar_one())
 
 
 def member(db: Transaction, telegram_id: str) -> RowMapping | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.engine import RowMapping
 
 from bot.messages import Envelope, lane_of
@@ -23,6 +23,9 @@ REPLY, STAFF, REMINDER = 0, 1, 2
 
 LONGEST_WAIT = timedelta(hours=1)
 """Nothing is ever put off for longer: a row that seems to be was written before the clock was set back."""
+
+CALLS = "prescreen_outbox"
+"""The name under which PostgreSQL passes the wake-up on."""
 
 _NOTHING = Envelope("").to_json()
 _DONE = {"lane": None, "envelope": _NOTHING}
@@ -129,6 +132,12 @@ def heads(db: Transaction, now: datetime | None = None, lanes: Collection[str] =
     return [_due(row) for row in db.execute(query).mappings()]
 
 
+def waiting(db: Transaction) -> int:
+    return int(
+        db.execute(select(func.count()).select_from(_outbox).where(_outbox.c.lane.is_not(None))).scalar_one()
+    )
+
+
 def _due(row: RowMapping) -> Due:
     return Due(
         id=row["id"],
@@ -143,6 +152,15 @@ def _due(row: RowMapping) -> Due:
         attempts=row["attempts"],
         last=row["last"] or "",
     )
+
+
+def call(db: Transaction) -> None:
+    """Wakes the process that sends, if it is another one. Only a hurry: it looks by itself, too."""
+    if db.server:
+        db.execute(_CALL)
+
+
+_CALL = text(f"SELECT pg_notify('{CALLS}', '')")
 
 
 def oldest(db: Transaction) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,10 @@ class Transaction:
         """Lanes whose message under way was brought to its end."""
         self.claimed: list[Any] = []
         """Messages that are sent as soon as this is committed."""
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """What this transaction adds to the metrics, once it is committed: counter and label."""
+        self.spans: list[tuple[str, float]] = []
+        """Likewise: durations in seconds, by the name of their histogram."""
         self.erased = False
         """Something that a person told us was removed."""
         self._gathered: dict[Executable, list[Mapping[str, Any]]] = {}

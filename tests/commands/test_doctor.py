@@ -20,7 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(capsys: pytest.CaptureFixture[str]) -> dict[str, bool]:
-    return {one["what"]: one["well"] for one in json.loads(capsys.readouterr().out)}
+    return {one["what"]: one["well"] or not one["grave"] for one in json.loads(capsys.readouterr().out)}
 
 
 def test_all_is_well(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def _nothing_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     def told(*_: object) -> None:
         raise AssertionError("it started")
 
-    monkeypatch.setattr(app, "Conversations", told)
+    monkeypatch.setattr(app, "Serving", told)
 
 
 def test_serve_without_settings_names_what_is_missing(prescreen: Prescreen) -> None:
@@ -37,7 +37,7 @@ def test_serve_without_settings_names_what_is_missing(prescreen: Prescreen) -> N
 
 def test_every_wrong_setting_at_once_and_no_value(prescreen: Prescreen) -> None:
     wrong = {
-        "TELEGRAM_TOKEN": "hunter2secret", "KEEP_DAYS": "manydays", "DATABASE_URL": "postgresql://me:pw@host/db",
+        "TELEGRAM_TOKEN": "hunter2secret", "KEEP_DAYS": "manydays", "DATABASE_URL": "mysql://me:pw@host/db",
         "LOG_LEVEL": "LOUDEST", "STAFF_LANGUAGE": "klingon", "TRIAL": "../../etc", "TELEGRAM_API": "ftp://nowhere",
     }  # fmt: skip
     ran = prescreen("serve", **wrong)

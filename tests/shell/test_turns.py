@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.app import Conversations
 from bot.desk.work import hand_back
+from bot.house import House
 from bot.messages import Inbound
 from bot.store import conversations, outbox
 from tests.shell.conftest import ANA, GROUP, LI, Desk, Somebody, plain
@@ -324,7 +324,7 @@ def test_two_conversations_may_change_one_lead_at_the_same_turn(desk: Desk, rosa
 
 
 def test_what_fails_again_can_be_set_aside_again(desk: Desk, rosa: Somebody) -> None:
-    house = Conversations(desk.store, desk.deployment, {})
+    house = House(desk.store, desk.deployment, {})
     inbound = Inbound("telegram", "m:501:1", "501", "501", "text", text="x")
     for _ in range(2):
         asyncio.run(house.set_aside({"update_id": 1}, inbound))

@@ -52,6 +52,9 @@ class House:
     async def acknowledge(self, callback: str) -> None:
         return
 
+    async def measure(self) -> bytes:
+        return b"prescreen_up 1\n"
+
     async def probe(self) -> None:
         if not self.well:
             raise OperationalError("", {}, Exception())
@@ -68,7 +71,7 @@ def serve(talk: Talk, *, webhook: bool = True) -> None:
         listen = f"127.0.0.1:{listening.getsockname()[1]}"
         house, stop = House(), asyncio.Event()
         intake = Intake(parse, house.take, house.set_aside, house.acknowledge) if webhook else None
-        page = web.make(house.probe, house.probe, intake, SECRET)
+        page = web.make(house.probe, house.probe, house.measure, intake, SECRET)
         serving = asyncio.create_task(web.serve(page, listening, stop))
         try:
             async with httpx.AsyncClient(base_url=f"http://{listen}", timeout=10) as client:

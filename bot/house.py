@@ -1,0 +1,160 @@
+"""The two doors of the shell: what patients and staff do goes in, what is due goes out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from bot import metrics, sweep
+from bot.deliver import Delivery
+from bot.deployment import Deployment
+from bot.desk.work import hand_back, take_staff
+from bot.limits import Limits
+from bot.messages import Channel, Envelope, Inbound
+from bot.store import Store, clock_of, conversations, leads, outbox
+from bot.store.outbox import Due
+from bot.store.transaction import Transaction
+from bot.surroundings import Room, Steady
+from bot.turns import take_turn
+from bot.words import SOURCE
+from bot.writer import Writer
+
+log = logging.getLogger(__name__)
+
+UNNOTICED = timedelta(minutes=5)
+"""After this long a lead that staff could not be told of is an alarm."""
+STUCK = timedelta(minutes=10)
+"""After this long something due to be sent is not late but stuck."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class House:
+    """One process's way to the database, and out of it to the channels."""
+
+    def __init__(
+        self,
+        store: Store,
+        deployed: Deployment,
+        channels: Mapping[str, Channel],
+        limits: Limits | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.store, self.deployed, self.clock = store, deployed, clock
+        self.writer = Writer(store, clock)
+        self.room = Room(store)
+        self._steady = Steady(clock)
+        self.delivery = Delivery(self.writer, channels, limits, self._gone)
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def _gone(self, db: Transaction, due: Due, at: datetime) -> None:
+        hand_back(db, self.deployed, due, at)
+
+    async def take(self, inbound: Inbound) -> None:
+        """Commits what somebody did. Raises when nothing could be written; it is then sent again."""
+        self.room.check()
+        began = time.perf_counter()
+        await self.writer.write(partial(self._take, inbound), inbound)
+        metrics.span("handling", time.perf_counter() - began)
+
+    def _take(self, inbound: Inbound, db: Transaction) -> None:
+        at = self.clock()
+        if not take_staff(inbound, db, self.deployed, at):
+            take_turn(inbound, db, self.deployed, at)
+
+    async def set_aside(self, update: Mapping[str, Any], inbound: Inbound | None) -> None:
+        """Keeps an update that cannot be taken, and tells the person that it is not their fault."""
+        await self.writer.write(partial(self._set_aside, update, inbound))
+
+    def _set_aside(self, update: Mapping[str, Any], inbound: Inbound | None, db: Transaction) -> None:
+        at = self.clock()
+        db.counts["set_aside", ""] += 1
+        conversations.set_aside(db, self.deployed.staff_channel, inbound.chat if inbound else "", update, at)
+        if inbound is None or inbound.group:
+            return
+        flow = self.deployed.library.newest(self.deployed.trial)
+        tag = self.deployed.languages.resolve(inbound.language) or SOURCE
+        text = self.deployed.languages.patient(tag).text("say.trouble", flow.says["trouble"])
+        key = f"trouble:{inbound.channel}:{inbound.external_id}:{at.isoformat()}"  # it may fail again
+        outbox.put(db, inbound.channel, inbound.chat, Envelope(text), key, at)
+
+    async def count(self, key: str) -> int:
+        return await self.writer.write(lambda db: conversations.count_attempt(db, key))
+
+    async def begin(self) -> bool:
+        """Notes that a process runs. Returns whether the one before it ended without a word."""
+
+        def note(db: Transaction) -> bool:
+            house = conversations.heartbeat(db)
+            conversations.beat(db, self.clock(), running=True)
+            return house is not None and bool(house["running"])
+
+        return await self.writer.write(note)
+
+    async def end(self) -> None:
+        """Notes that this process stopped in good order."""
+
+        def note(db: Transaction) -> None:
+            conversations.beat(db, self.clock(), running=False)
+            conversations.forget_attempts(db)
+
+        await self.writer.write(note)
+
+    async def lead(self, token: str) -> None:
+        """From now on this process sends, and no other one."""
+        await self.writer.write(lambda db: conversations.beat(db, self.clock(), leader=token))
+        self.delivery.token = token
+
+    async def probe(self) -> None:
+        """Raises unless an update could be stored now."""
+        await self.writer.write(lambda db: conversations.beat(db, self.clock()))
+
+    async def ready(self) -> None:
+        """Raises unless updates can be stored and nothing has waited to be sent for too long."""
+
+        def look(db: Transaction) -> None:
+            conversations.beat(db, self.clock())
+            if outbox.oldest(db) < self.clock() - STUCK:
+                raise RuntimeError("the outbox is stuck")
+
+        await self.writer.write(look)
+
+    async def measure(self) -> bytes:
+        """The page for Prometheus."""
+        metrics.show(**await self.writer.write(self._measure))
+        return metrics.page()
+
+    def _measure(self, db: Transaction) -> dict[str, float]:
+        at = self.clock()
+        return {
+            "leads_unclaimed": leads.unclaimed(db),
+            "leads_unnoticed": leads.unnoticed(db, at - UNNOTICED),
+            "outbox_waiting": outbox.waiting(db),
+            "outbox_seconds": max(0.0, (at - outbox.oldest(db)).total_seconds()),
+            "quarantine": conversations.quarantined(db),
+        }
+
+    async def sweep(self) -> None:
+        """Takes every step that is due. Each is idempotent."""
+        at, deployed = await self.writer.write(self._time), self.deployed
+        for reminder in await self.writer.write(partial(sweep.reminders, deployment=deployed, now=at)):
+            remind = partial(sweep.remind, reminder, deployment=deployed, now=at)
+            await self.writer.write(remind, reminder)
+        if unnoticed := await self.writer.write(lambda db: leads.unnoticed(db, at - UNNOTICED)):
+            log.critical("%s leads wait, and no notice of them has got through; see `prescreen leads`", unnoticed)
+        if self._steady.holds():
+            await self.writer.write(partial(sweep.forget, deployment=deployed, now=at))
+        else:
+            log.critical("the clock was moved; nothing expires until it has been steady for an hour")
+
+    def _time(self, db: Transaction) -> datetime:
+        """The database's own clock, which all processes share."""
+        return clock_of(db) or self.clock()

@@ -1,0 +1,196 @@
+"""One process that serves: the web face always, and what only one process may do while it leads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from bot import crash, web
+from bot.channels import telegram
+from bot.deployment import Deployment
+from bot.house import House
+from bot.intake import Intake
+from bot.leader import Leadership, calls
+from bot.limits import Limits
+from bot.poll import Poller
+from bot.settings import Settings
+from bot.store import Store
+from bot.turns import commands
+from bot.words import SOURCE
+from flows.speak import fill
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS, HOLD_SECONDS = 60.0, 2.0
+
+
+class Serving:
+    """What runs until ``stop``, and how it is started and ended."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        deployed: Deployment,
+        channel: telegram.Telegram,
+        stop: asyncio.Event,
+    ) -> None:
+        self.settings, self.deployed, self.channel, self.stop = settings, deployed, channel, stop
+        self.house = House(store, deployed, {telegram.NAME: channel}, Limits(settings.send_speed))
+        self.house.delivery.leads = False
+        self.leadership = Leadership(store)
+        self.webhook = settings.bot_mode == "webhook"
+        self.secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
+
+    async def run(self, listening: socket.socket | None) -> None:
+        if not self.house.store.server and not await self._alone():
+            return
+        house, stop = self.house, self.stop
+        count = house.count if await house.begin() else None
+        crash.point("started")
+        intake = Intake(telegram.parse, house.take, house.set_aside, self.channel.acknowledge, count)
+        page = web.make(house.probe, house.ready, house.measure, intake if self.webhook else None, self.secret)
+        log.info("serving %s by %s", self.deployed.trial, self.settings.bot_mode)
+        async with asyncio.TaskGroup() as group:
+            if listening is not None:
+                group.create_task(web.serve(page, listening, stop))
+            group.create_task(self._lead(intake))
+            group.create_task(self._watch())
+        crash.point("stopping")
+        await house.end()
+
+    async def _alone(self) -> bool:
+        """SQLite is served by one process: a second one waits, and says so."""
+        said = False
+        while not self.stop.is_set():
+            if self.leadership.take():
+                return True
+            if not said:
+                log.warning("another process serves this database; waiting until it stops")
+                said = True
+            await _pause(self.stop, 1.0)
+        return False
+
+    async def _lead(self, intake: Intake) -> None:
+        """Polls, sends and sweeps for as long as this process leads."""
+        said = False
+        while not self.stop.is_set():
+            if self.leadership.holds() or await asyncio.to_thread(self.leadership.take):
+                said = False
+                await self._while_leading(intake)
+            elif not said:
+                log.info("another process leads; this one is ready to")
+                said = True
+            await _pause(self.stop, 1.0)
+        self.leadership.release()
+
+    async def _while_leading(self, intake: Intake) -> None:
+        over = asyncio.Event()
+        try:
+            await self.house.lead(self.leadership.token)
+        except Exception as error:
+            log.error("cannot lead now: %s", type(error).__name__)
+            return
+        crash.point("leading")
+        log.info("this process polls, sends and sweeps")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._hold(over))
+            if self.webhook:
+                url = self.settings.webhook_url or ""
+                told = partial(self.channel.by_webhook, url, self.secret)
+                group.create_task(_until_done(told, "the webhook", over))
+            else:
+                group.create_task(_poll(self.channel, Poller(self.channel, intake), over))
+            group.create_task(_until_done(partial(_introduce, self.channel, self.deployed), "the profile", over))
+            group.create_task(self.house.delivery.run(over))
+            if self.house.store.server:
+                group.create_task(self._listen(over))
+            group.create_task(self._sweep(over))
+
+    async def _hold(self, over: asyncio.Event) -> None:
+        """Until this process is told to stop, or leads no longer."""
+        while not self.stop.is_set() and await asyncio.to_thread(self.leadership.holds):
+            await _pause(self.stop, HOLD_SECONDS)
+        over.set()
+
+    async def _listen(self, over: asyncio.Event) -> None:
+        """Hears from the other processes that they put something into the outbox. Only a hurry."""
+        while not over.is_set():
+            try:
+                async for _ in calls(self.house.store, over):
+                    self.house.delivery.wake.set()
+            except Exception as error:
+                log.warning("cannot listen to the other processes now: %s", type(error).__name__)
+            await _pause(over, 1.0)
+
+    async def _sweep(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            try:
+                await self.house.sweep()
+            except Exception as error:
+                log.error("a sweep failed and will run again: %s", type(error).__name__)
+            await _pause(over, SWEEP_SECONDS)
+
+    async def _watch(self) -> None:
+        """Stops the process when its database can no longer be trusted, or nobody looks after it any more."""
+        parent = multiprocessing.parent_process()
+        while not self.stop.is_set():
+            if parent is not None and not parent.is_alive():
+                log.error("stopping: the process that started this one is gone")
+                self.stop.set()
+            if self.house.writer.broken is not None:
+                log.critical("stopping: start again once the disk is well")
+                self.stop.set()
+            await _pause(self.stop, 1.0)
+
+
+async def _poll(channel: telegram.Telegram, poller: Poller, stop: asyncio.Event) -> None:
+    await _until_done(channel.by_polling, "polling", stop)
+    await poller.run(stop)
+
+
+async def _introduce(channel: telegram.Telegram, deployed: Deployment) -> None:
+    """Sets the profile and the command menus."""
+    await channel.open()
+    for code, profile, menu in profiles(deployed):
+        await channel.introduce(code, profile, menu)
+
+
+async def _until_done(call: Callable[[], Awaitable[None]], what: str, stop: asyncio.Event) -> None:
+    """Tries until Telegram takes it: a bot that starts during an outage must not need a second start."""
+    pause = 1.0
+    while not stop.is_set():
+        try:
+            await call()
+            return
+        except Exception as error:
+            log.warning("%s is not set yet: %s", what, type(error).__name__)
+            await _pause(stop, pause)
+            pause = min(pause * 2, 60.0)
+
+
+def profiles(deployed: Deployment) -> list[tuple[str, dict[str, str], dict[str, str]]]:
+    """The profile texts and commands per two-letter language; "" is for everybody else."""
+    flow = deployed.library.newest(deployed.trial)
+    made = []
+    for tag in ("", *deployed.languages.names):
+        words = deployed.languages.patient(tag or SOURCE)
+        title = words.text(f"{flow.trial.slug}.trial", flow.trial.short_title)
+        values = {"short_title": title, "sponsor": flow.trial.sponsor}
+        profile = {
+            part: fill(words.text(f"say.profile_{part}", flow.says[f"profile_{part}"]), values)
+            for part in ("short", "description")
+        }
+        made.append((tag.partition("_")[0], profile, dict(commands(flow, words))))
+    return made
+
+
+async def _pause(until: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(until.wait(), seconds)
+    except TimeoutError:
+        return
