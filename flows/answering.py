@@ -14,6 +14,7 @@ from flows.kinds import date as dates
 from flows.kinds import measure
 from flows.machine import Place, place
 from flows.reply import Confirmed, Garbled, Gave, Narrowed, Ticked
+from flows.rules import Known
 from flows.screening import find, weigh
 from flows.turn import Ask, Event, Retry, Say, Show, Tell, Turn
 from flows.turning import Turning, close, fits, without
@@ -56,9 +57,8 @@ def _closer(turning: Turning, step: Step, reply: Gave) -> Pending | None:
     if asked == "day":
         return None
     answers = {**turning.before.answers, step.id: Answer(reply.value, turning.today)}
-    findings = [
-        find(criterion, answers, turning.today, turning.flow.facts) for criterion in turning.flow.deciding[step.id]
-    ]
+    known = Known(answers, turning.today, turning.flow.facts)
+    findings = [find(criterion, known) for criterion in turning.flow.deciding[step.id]]
     if not any(finding is not None and finding.unsettled for finding in findings):
         return None
     wide = reply.value.last - reply.value.first > timedelta(days=62)
@@ -132,13 +132,14 @@ def _noted(turning: Turning, step: Step, here: Place) -> list[Say]:
     """A wait is told at once, and does not stop the questions."""
     if turning.flow.index[step.id] > turning.flow.index[CHECK] or (here.step == CHECK and not here.end):
         return []
-    without = {key: answer for key, answer in here.on_path.items() if key != step.id}
+    known = Known(here.on_path, turning.today, turning.flow.facts)
     notes: list[Say] = []
     for criterion in turning.flow.deciding[step.id]:
-        now = find(criterion, here.on_path, turning.today, turning.flow.facts)
+        now = find(criterion, known)
         if now is None or now.status != "WAIT":
             continue
-        was = find(criterion, without, turning.today, turning.flow.facts)
+        earlier = {key: answer for key, answer in here.on_path.items() if key != step.id}
+        was = find(criterion, Known(earlier, turning.today, turning.flow.facts))
         if was is None or was.status != "WAIT":
             day = {"day": now.until.isoformat()} if now.until else {}
             notes.append(Tell("wait_noted" if now.until else "wait_open_noted", day))

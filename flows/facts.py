@@ -5,12 +5,11 @@ Every value is an interval, because the answers behind it may be rough; None mea
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-
-from dateutil.relativedelta import relativedelta
 
 from flows.answer import Answer, Span, StepId
 
@@ -42,7 +41,8 @@ class Period:
     def end(self, day: date) -> date:
         """The first day that no longer lies inside the period; ``date.max`` if the calendar ends before."""
         try:
-            return day + relativedelta(years=self.years, months=self.months, weeks=self.weeks, days=self.days)
+            ended = later(day, 12 * self.years + self.months)
+            return ended + timedelta(weeks=self.weeks, days=self.days)
         except (OverflowError, ValueError):
             return date.max
 
@@ -66,9 +66,16 @@ class Fact:
         return FORMULAS[self.formula](self, answers, today)
 
 
+def later(day: date, months: int) -> date:
+    """The same day some months later, or the last one of a shorter month; ValueError outside the calendar."""
+    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
+    last = monthrange(year, month + 1)[1] if day.day > 28 else 31
+    return date(year, month + 1, min(day.day, last))
+
+
 def birthday(born: date, years: int) -> date:
     """The day on which somebody turns ``years``; 28 February in years without the 29th."""
-    return born + relativedelta(years=years)
+    return later(born, 12 * years)
 
 
 def age_on(fact: Fact, answers: Answers, today: date) -> Interval | None:
@@ -90,7 +97,7 @@ def days_until_birthday(fact: Fact, answers: Answers, today: date) -> Interval |
     if born is None:
         return None
     first, last = (birthday(day, fact.years) - today for day in (born.first, born.last))
-    return Interval(Decimal(first // timedelta(days=1)), Decimal(last // timedelta(days=1)))
+    return Interval(Decimal(first.days), Decimal(last.days))
 
 
 def bmi(fact: Fact, answers: Answers, today: date) -> Interval | None:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Protocol
 
 from flows.answer import Answer, StepId
-from flows.facts import Fact
+from flows.facts import Fact, Interval
 
 
 class Truth(Enum):
@@ -34,6 +34,15 @@ class Known:
     today: date
     facts: Mapping[str, Fact] = field(default_factory=dict)
     outcome: Callable[[], str | None] = lambda: None
+    _derived: dict[str, Interval] = field(default_factory=dict)
+
+    def fact(self, name: str) -> Interval | None:
+        """A derived value. Answers are only ever added to a path, so what is known once stays as it is."""
+        if (value := self._derived.get(name)) is None:
+            value = self.facts[name].value(self.answers, self.today)
+            if value is not None:
+                self._derived[name] = value
+        return value
 
 
 class Rule(Protocol):
@@ -54,9 +63,13 @@ class Is:
         answer = known.answers.get(self.step)
         if answer is None or answer.value is None:
             return UNKNOWN
-        if isinstance(answer.value, tuple):
-            return Truth.of(any(option in answer.value for option in self.options))
-        return Truth.of(answer.value in self.options)
+        value = answer.value
+        if isinstance(value, tuple):
+            for option in self.options:
+                if option in value:
+                    return YES
+            return NO
+        return YES if value in self.options else NO
 
     def parts(self) -> tuple[Rule, ...]:
         return ()
@@ -71,7 +84,7 @@ class Between:
     below: Decimal | None = None
 
     def holds(self, known: Known) -> Truth:
-        value = known.facts[self.fact].value(known.answers, known.today)
+        value = known.fact(self.fact)
         if value is None:
             return UNKNOWN
         low = self.at_least is None or value.low >= self.at_least

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
-from flows.answer import Answer, Span, StepId
-from flows.facts import Fact
+from flows.answer import Answer, Span, StepId, Value
 from flows.flow import NOT_SURE, STATUSES, Criterion, CriterionId, Decision, Flow, Outcome, Status, Wait
 from flows.rules import NO, UNKNOWN, YES, Known
 
@@ -56,32 +56,40 @@ class Verdict:
         return tuple(f for f in self.findings if f.status in ("OUT", "WAIT", "REVIEW") or f.note)
 
 
-def find(
-    criterion: Criterion, answers: Mapping[StepId, Answer], today: date, facts: Mapping[str, Fact]
-) -> Finding | None:
+def find(criterion: Criterion, known: Known) -> Finding | None:
     """The finding for one criterion; None when none of its questions was answered.
 
     The worst of all signs wins: a sure reason against, then a wait (the latest), then doubt.
     """
     if criterion.handled == "site":
-        return Finding(criterion.id, "SITE")
-    signs = [sign for step in criterion.steps if step in answers for sign in _tapped(criterion, step, answers)]
-    if not signs and not any(step in answers for step in criterion.steps):
+        return _plain(criterion.id, "SITE")
+    signs: list[Finding] = []
+    reached = False
+    for step in criterion.steps:
+        if (answer := known.answers.get(step)) is not None:
+            reached = True
+            signs += _tapped(criterion, step, answer.value)
+    if not reached:
         return None
-    known = Known(answers, today, facts)
-    signs += [sign for wait in criterion.waits if (sign := _waited(criterion, wait, known)) is not None]
-    if criterion.decisions:
-        signs.append(_decided(criterion, known))
-    return _worst(criterion, signs)
+    for wait in criterion.waits:
+        if (sign := _waited(criterion, wait, known)) is not None:
+            signs.append(sign)
+    if criterion.decisions and (sign := _decided(criterion, known)) is not None:
+        signs.append(sign)
+    return _worst(criterion, signs) if signs else _plain(criterion.id, criterion.otherwise)
+
+
+@lru_cache(maxsize=4096)
+def _plain(criterion: CriterionId, status: Status) -> Finding:
+    """A finding that no answer is behind: most are."""
+    return Finding(criterion, status)
 
 
 def weigh(flow: Flow, on_path: Mapping[StepId, Answer], today: date) -> Verdict:
     """The verdict over all criteria, taking the answers as complete."""
-    findings = tuple(
-        finding
-        for criterion in flow.criteria
-        if (finding := find(criterion, on_path, today, flow.facts)) is not None
-    )
+    known = Known(on_path, today, flow.facts)
+    found = [find(criterion, known) for criterion in flow.criteria]
+    findings = tuple([finding for finding in found if finding is not None])
     statuses = {finding.status for finding in findings}
     waits = [finding.until for finding in findings if finding.status == "WAIT"]
     outcome: Outcome
@@ -101,23 +109,23 @@ def weigh(flow: Flow, on_path: Mapping[StepId, Answer], today: date) -> Verdict:
 def excluded(flow: Flow, step: StepId, known: Known) -> bool:
     """Whether the answers rule the person out for good by a criterion that ``step`` decides."""
     for criterion in flow.excluding[step]:
-        finding = find(criterion, known.answers, known.today, flow.facts)
+        finding = find(criterion, known)
         if finding is not None and finding.status == "OUT":
             return True
     return False
 
 
-def _tapped(criterion: Criterion, step: StepId, answers: Mapping[StepId, Answer]) -> list[Finding]:
-    value = answers[step].value
+def _tapped(criterion: Criterion, step: StepId, value: Value) -> list[Finding]:
+    """What the picks of an answer say. What is OK needs no sign."""
+    otherwise: Status = "OK"
     if value is None:
-        status = criterion.answers.get((step, NOT_SURE), "REVIEW")
-        return [Finding(criterion.id, status, because=(f"{step}.{NOT_SURE}",))]
-    picks = value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
-    return [
-        Finding(criterion.id, criterion.answers[step, pick], because=(f"{step}.{pick}",))
-        for pick in picks
-        if (step, pick) in criterion.answers
-    ]
+        value, otherwise = NOT_SURE, "REVIEW"
+    signs = []
+    for pick in value if isinstance(value, tuple) else (value,):
+        status = criterion.answers.get((step, pick), otherwise) if isinstance(pick, str) else otherwise
+        if status != "OK":
+            signs.append(Finding(criterion.id, status, because=(f"{step}.{pick}",)))
+    return signs
 
 
 def _waited(criterion: Criterion, wait: Wait, known: Known) -> Finding | None:
@@ -133,7 +141,7 @@ def _waited(criterion: Criterion, wait: Wait, known: Known) -> Finding | None:
     return Finding(criterion.id, "WAIT", ends.last, because)
 
 
-def _decided(criterion: Criterion, known: Known) -> Finding:
+def _decided(criterion: Criterion, known: Known) -> Finding | None:
     because = tuple(criterion.steps)
     for decision in criterion.decisions:
         truth = decision.when.holds(known)
@@ -144,8 +152,9 @@ def _decided(criterion: Criterion, known: Known) -> Finding:
             end = None if ends is None else ends.last
             if decision.then == "WAIT":
                 return Finding(criterion.id, "WAIT", end, because)
-            return Finding(criterion.id, decision.then, None, because, note=decision.note, noted=end)
-    return Finding(criterion.id, "OK")
+            noted = end if decision.note else None
+            return Finding(criterion.id, decision.then, None, because, note=decision.note, noted=noted)
+    return None
 
 
 def _end(decision: Decision, known: Known) -> Span | None:
@@ -153,9 +162,9 @@ def _end(decision: Decision, known: Known) -> Span | None:
 
 
 def _worst(criterion: Criterion, signs: list[Finding]) -> Finding:
-    best = Finding(criterion.id, criterion.otherwise)
-    if not signs:
-        return best
+    if len(signs) == 1 and signs[0].status != "OK":
+        return signs[0]
+    best = _plain(criterion.id, criterion.otherwise)
     status = max((sign.status for sign in signs), key=_RANK.__getitem__)
     unsettled = status == "REVIEW" and any(sign.unsettled for sign in signs)
     noted = next((sign for sign in signs if sign.note), best)

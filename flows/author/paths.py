@@ -177,7 +177,7 @@ class Paths:
     def _rank(self, criterion: Criterion, path: dict[StepId, Answer]) -> int:
         key = criterion.id, *[path[step].value if step in path else ... for step in criterion.steps]
         if key not in self._ranks:
-            finding = find(criterion, path, self.today, self.flow.facts)
+            finding = find(criterion, Known(path, self.today, self.flow.facts))
             self._ranks[key] = FINE if finding is None else _RANK[finding.status]
         return self._ranks[key]
 

@@ -6,11 +6,12 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from dateutil.relativedelta import relativedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.answer import Answer, Span, StepId
-from flows.facts import Fact, Interval, Period, birthday
+from flows.facts import Fact, Interval, Period, birthday, later
 
 TODAY = date(2026, 11, 22)
 BORN, SHOT, HEIGHT, WEIGHT = map(StepId, ("born", "shot", "height", "weight"))
@@ -135,3 +136,14 @@ def test_unknown_stays_unknown() -> None:
     assert fact("bmi", HEIGHT, WEIGHT).value({**weight, HEIGHT: Answer(None, TODAY)}, TODAY) is None
     assert fact("age_on", BORN).value({}, TODAY) is None
     assert fact("days_until_birthday", BORN).value({BORN: Answer(None, TODAY)}, TODAY) is None
+
+
+@given(st.dates(), st.integers(-3000, 3000))
+def test_later_is_what_dateutil_calls_months_later(day: date, months: int) -> None:
+    try:
+        wanted = day + relativedelta(months=months)
+    except ValueError:
+        with pytest.raises(ValueError, match="year"):
+            later(day, months)
+    else:
+        assert later(day, months) == wanted

@@ -9,14 +9,16 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transitions import Event
 
 from bot.library import load
-from flows import advance, hear, place, screen, speak, start
+from flows import advance, hear, machine, place, screen, speak, start
 from flows.answer import Answer, Span, StepId, Value
 from flows.conversation import Conversation
-from flows.flow import CHECK, NOT_SURE, Flow, Step
+from flows.flow import CHECK, NOT_SURE, PERSON, Flow, Step
 from flows.reply import COMMANDS_AND_TAPS, Asked, Bare, Confirmed, Garbled, Gave, Narrowed, Reply, Sent, Ticked
 from flows.screening import weigh
 from tests.patient import EXTRA, LANGUAGES, NOW
@@ -162,6 +164,22 @@ def test_any_dialogue_keeps_its_place(data: st.DataObject) -> None:
         speeches = speak(FLOW, after, turn.says, LANGUAGES.patient(after.locale), EXTRA)
         assert speeches and all(speech.text.strip() for speech in speeches)
         assert not any("{" in speech.text and "}" in speech.text for speech in speeches)
+
+
+@given(answer_sets(likely_fine=False), st.booleans())
+@settings(RELAXED, max_examples=many(200))
+def test_our_event_takes_the_ways_that_the_library_would_take(answers: dict[StepId, Answer], person: bool) -> None:
+    """The machine's own event is the library's without its callbacks: both lead to the same place."""
+    for step in FLOW.steps[FLOW.index[CHECK] :]:
+        answers[step.id] = Answer(step.options[0].id if step.options else "Wuxi", TODAY)
+    if person:
+        answers[PERSON] = Answer("yes", TODAY)
+    for number in range(len(answers)):
+        some = dict(list(answers.items())[: number + 1])
+        here = place(FLOW, some)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(machine._Event, "trigger", Event.trigger)
+            assert place(FLOW, some) == here
 
 
 @given(answer_sets(likely_fine=False), st.randoms(use_true_random=False))
