@@ -55,14 +55,14 @@ def value_to_json(value: Value) -> Any:
 def value_from_json(data: Any) -> Value:
     """The inverse of ``value_to_json``; ValueError for anything else."""
     match data:
+        case None | str() | int():
+            return data
         case {"from": first, "to": last}:
             return Span(date.fromisoformat(first), date.fromisoformat(last))
         case {"number": number}:
             return Decimal(number)
         case list():
-            return tuple(str(item) for item in data)
-        case None | str() | int():
-            return data
+            return tuple([str(item) for item in data])
         case _:
             raise ValueError("not a stored answer")
 

@@ -26,7 +26,7 @@ from flows.reply import (
     Signalled,
     What,
 )
-from flows.tidy import fold
+from flows.tidy import dense, fold
 from flows.words import Ear, Words
 
 COMMANDS: tuple[What, ...] = (
@@ -200,7 +200,7 @@ def _padded(text: str) -> str:
 def _sought(part: str) -> str:
     """A phrase at a word's beginning; anywhere in scripts that write without spaces."""
     spaced = _spaced(part)
-    return spaced if any("\u3040" <= char <= "\u9fff" for char in spaced) else f" {spaced}"
+    return spaced if dense(spaced) else f" {spaced}"
 
 
 def fold_all(text: str) -> str:

@@ -33,7 +33,7 @@ class _Cursor:
 
     __slots__ = ("state",)
 
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: StepId) -> None:
         self.state = state
 
 
@@ -43,15 +43,15 @@ def place(flow: Flow, answers: Mapping[StepId, Answer]) -> Place:
     The day that dates are counted to is the day of the latest answer, so a place does not move by itself.
     """
     machine = machine_of(flow)
-    today = max((answer.on for answer in answers.values()), default=date.min)
+    today = max([answer.on for answer in answers.values()], default=date.min)
     on_path: dict[StepId, Answer] = {}
     known = Known(on_path, today, flow.facts, _Outcome(flow, on_path, today))
     at = _run(machine, "answered", flow.steps[0].id, answers, on_path, known)
-    step, end = (None, at) if at in flow.ends else (StepId(at), "")
+    step, end = (None, at) if at in flow.ends else (at, "")
     if PERSON in answers and step not in _contact(flow):
         at = _run(machine, "contacted", _contact(flow)[0], answers, on_path, known)
         if at != BACK_TO_QUESTIONS:
-            step, end = StepId(at), ""
+            step, end = at, ""
     return Place(step, end, on_path)
 
 
@@ -67,15 +67,15 @@ def screen(flow: Flow, answers: Mapping[StepId, Answer], today: date) -> Verdict
 def _run(
     machine: Machine,
     trigger: str,
-    start: str,
+    start: StepId,
     answers: Mapping[StepId, Answer],
     on_path: dict[StepId, Answer],
     known: Known,
-) -> str:
+) -> StepId:
     cursor = _Cursor(start)
     event = machine.events[trigger]
-    while (answer := answers.get(StepId(cursor.state))) is not None:
-        on_path[StepId(cursor.state)] = answer
+    while (answer := answers.get(cursor.state)) is not None:
+        on_path[cursor.state] = answer
         if not event.trigger(cursor, known):
             raise LookupError(f"no way leads on from step {cursor.state!r}")
     return cursor.state
@@ -134,7 +134,7 @@ def ways(flow: Flow, step: Step) -> list[tuple[str, Condition | None]]:
     found: list[tuple[str, Condition | None]] = []
     number = flow.index[step.id]
     if flow.excluding[step.id] and number < flow.index.get(CHECK, 0):
-        found.append((CHECK, partial(_excluded, flow, step.id)))
+        found.append((CHECK, partial(excluded, flow, step.id)))
     for route in step.routes:
         if route.when is None:
             return [*found, (route.to, None)]
@@ -157,10 +157,6 @@ def asked_if(flow: Flow, step: Step) -> Rule | None:
 
 def _holds(rule: Rule, known: Known) -> bool:
     return rule.holds(known) is YES
-
-
-def _excluded(flow: Flow, step: StepId, known: Known) -> bool:
-    return excluded(flow, step, known)
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from flows import turn as says
 from flows.answer import Answer, Span, StepId, Value
@@ -82,76 +83,55 @@ def speak(
 
     ``extra`` holds what only the shell knows: a reference number, a due day, the days answers are kept.
     """
-    voice = _Voice(flow, conversation, words, dict(extra or {}))
+    voice = _Voice(flow, words, conversation, extra or {})
     return [speech for say in said for speech in voice.say(say)]
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Puts values into ``{names}``. Plain replacement: a value is never a template itself."""
+    if "{" not in template:
+        return template
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question in one language, before it meets a person: the texts may still mention something."""
+
+    progress: str
+    helper: str
+    """What stands before the text for somebody who answers for another person."""
+    text: str
+    help: str
+    numbered: str
+    """The options with what their labels do not say."""
+    answer_rows: tuple[tuple[Button, ...], ...]
+    way_rows: tuple[tuple[Button, ...], ...]
+
+
+@lru_cache(maxsize=4096)
+def _question(flow: Flow, words: Words, step: Step) -> _Question:
+    return _Tongue(flow, words).question(step)
+
+
 @dataclass(slots=True)
-class _Voice:
+class _Tongue:
+    """A flow in one language: what is said alike to everybody."""
+
     flow: Flow
-    conversation: Conversation
     words: Words
-    extra: Mapping[str, str]
-    _path: Mapping[StepId, Answer] | None = field(default=None)
 
-    @property
-    def answers(self) -> Mapping[StepId, Answer]:
-        if self._path is None:
-            self._path = place(self.flow, self.conversation.answers).on_path
-        return self._path
-
-    def say(self, say: Say) -> list[Speech]:
-        match say:
-            case Ask():
-                return self._ask(say)
-            case Retry():
-                return [Speech(self._retry(say))]
-            case ReadBack(pending):
-                return [self._read_back(pending)]
-            case Tell(key, values):
-                return [self._tell(key, values)]
-            case Show():
-                return [self._show(say)]
-            case says.Result(verdict):
-                return [self._result(verdict)]
-            case says.Reasons(verdict):
-                return [Speech(self._reasons(verdict))]
-            case says.Copy():
-                return [Speech(self._line("copy") + "\n" + self._summary(self._answered()))]
-            case Menu(key):
-                return [self._menu(key)]
-
-    # ------------------------------------------------------------------ questions
-
-    def _ask(self, say: Ask) -> list[Speech]:
-        raw = self.flow.step_by_id[say.step]
-        step = with_options(self.flow, raw, self.conversation.answers, self.words.languages)
-        values = self._values(step)
-        text = fill(self.words.text(step.context, step.text), values)
-        text = text.rpartition("\n\n")[2] if say.brief else text
-        parts = [self._progress(step), self._helper(step) + text]
-        if step.help:
-            parts[-1] += "\n" + fill(self.words.text(step.context, step.help), values)
-        if step.shows:
-            parts.append(self._summary(self._answered() if step.shows == "answers" else self._contact()))
+    def question(self, step: Step) -> _Question:
         numbered = any(option.detail for option in step.options)
-        if numbered:
-            parts.append("\n".join(self._numbered(step, n, o) for n, o in enumerate(step.options, 1)))
-        speech = Speech(
-            "\n\n".join(part for part in parts if part),
-            (*self._answer_rows(step, say.draft), *self._way_rows(step)),
-            step.id,
-            say.again,
-            numbered=len(step.options) if numbered else 0,
+        return _Question(
+            self._progress(step),
+            self._line("helper") + " " if self.flow.part_by_id[step.part].counted else "",
+            self.words.text(step.context, step.text),
+            self.words.text(step.context, step.help) if step.help else "",
+            "\n".join(self._numbered(step, n, o) for n, o in enumerate(step.options, 1)) if numbered else "",
+            tuple(self._answer_rows(step, ())),
+            tuple(self._way_rows(step)),
         )
-        if step.kind != "phone":
-            return [speech]
-        return [speech, Speech(self._line("share_hint"), share_phone=self._line("button_share_phone"))]
 
     def _numbered(self, step: Step, number: int, option: Option) -> str:
         line = f"{number}. {self._label(step, option)}"
@@ -216,10 +196,74 @@ class _Voice:
         }
         return fill(self._line("progress"), values)
 
-    def _helper(self, step: Step) -> str:
+    def _line(self, key: str) -> str:
+        return self.words.text(f"say.{key}", self.flow.says[key])
+
+
+@dataclass(slots=True)
+class _Voice(_Tongue):
+    """The same, and what is said to one person only."""
+
+    conversation: Conversation
+    extra: Mapping[str, str]
+    _path: Mapping[StepId, Answer] | None = field(default=None)
+
+    @property
+    def answers(self) -> Mapping[StepId, Answer]:
+        if self._path is None:
+            self._path = place(self.flow, self.conversation.answers).on_path
+        return self._path
+
+    def say(self, say: Say) -> list[Speech]:
+        match say:
+            case Ask():
+                return self._ask(say)
+            case Retry():
+                return [Speech(self._retry(say))]
+            case ReadBack(pending):
+                return [self._read_back(pending)]
+            case Tell(key, values):
+                return [self._tell(key, values)]
+            case Show():
+                return [self._show(say)]
+            case says.Result(verdict):
+                return [self._result(verdict)]
+            case says.Reasons(verdict):
+                return [Speech(self._reasons(verdict))]
+            case says.Copy():
+                return [Speech(self._line("copy") + "\n" + self._summary(self._answered()))]
+            case Menu(key):
+                return [self._menu(key)]
+
+    # ------------------------------------------------------------------ questions
+
+    def _ask(self, say: Ask) -> list[Speech]:
+        raw = self.flow.step_by_id[say.step]
+        step = with_options(self.flow, raw, self.conversation.answers, self.words.languages)
+        question = _question(self.flow, self.words, step)
+        values = self._values(step)
+        text = fill(question.text, values)
+        text = text.rpartition("\n\n")[2] if say.brief else text
+        parts = [question.progress, question.helper + text if self._is_helper() else text]
+        if question.help:
+            parts[-1] += "\n" + fill(question.help, values)
+        if step.shows:
+            parts.append(self._summary(self._answered() if step.shows == "answers" else self._contact()))
+        parts.append(question.numbered)
+        speech = Speech(
+            "\n\n".join([part for part in parts if part]),
+            (*(self._answer_rows(step, say.draft) if say.draft else question.answer_rows), *question.way_rows),
+            step.id,
+            say.again,
+            numbered=len(step.options) if question.numbered else 0,
+        )
+        if step.kind != "phone":
+            return [speech]
+        return [speech, Speech(self._line("share_hint"), share_phone=self._line("button_share_phone"))]
+
+    def _is_helper(self) -> bool:
         consent = self.conversation.answers.get(CONSENT)
-        helps = consent is not None and consent.value in ("helper", "not_here")
-        return self._line("helper") + " " if helps and self.flow.part_by_id[step.part].counted else ""
+        return consent is not None and consent.value in ("helper", "not_here")
 
     def _retry(self, retry: Retry) -> str:
         step = self.flow.step_by_id[retry.step]
@@ -273,7 +317,7 @@ class _Voice:
     # ------------------------------------------------------------------ lines, results, menus
 
     def _tell(self, key: str, values: Mapping[str, str]) -> Speech:
-        filled = {**self._values(), **{name: self._said(name, value) for name, value in values.items()}}
+        filled = {name: self._said(name, value) for name, value in {**self.extra, **values}.items()}
         if key == "noted":
             step = self.flow.step_by_id[StepId(values["given"])]
             filled["value"] = values["said"] or self._value(step, self._given(step.id))
@@ -403,39 +447,38 @@ class _Voice:
 
     # ------------------------------------------------------------------ words
 
-    def _line(self, key: str) -> str:
-        return self.words.text(f"say.{key}", self.flow.says[key])
-
     def _values(self, step: Step | None = None) -> dict[str, str]:
         """Everything a text may mention by name. Worked out by need: most texts mention nothing."""
-        values = _Lazy(self._makers())
-        values.update({name: self._said(name, value) for name, value in self.extra.items()})
-        if step is not None and step.item is not None:
-            values["item"] = self._item(step)
-        return values
+        return _Lazy(self._mentioned, {"item": self._item(step)} if step is not None and step.item else {})
 
-    def _makers(self) -> dict[str, Callable[[], str]]:
+    def _mentioned(self, name: str) -> str | None:
+        if name in self.extra:
+            return self._said(name, self.extra[name])
+        step = self.flow.step_by_id.get(StepId(name))
+        if step is not None and step.unsure_say:
+            return self._named(step)
         flow, slug = self.flow, self.flow.trial.slug
-        makers: dict[str, Callable[[], str]] = {
-            "short_title": lambda: self.words.text(f"{slug}.trial", flow.trial.short_title),
-            "sponsor": lambda: flow.trial.sponsor,
-            "contact": lambda: flow.trial.contact,
-            "countries": lambda: self.words.listed(
-                [self.words.country(code) for code in dict.fromkeys(site.country for site in flow.sites)]
-            ),
-            "cities": lambda: self.words.listed(
-                [self.words.text(f"{slug}.site", site.city) for site in flow.sites]
-            ),
-            "hours": lambda: flow.sites[0].hours if flow.sites else "",
-            "phone": lambda: flow.sites[0].phone if flow.sites else "",
-            "site": lambda: self._site(str(self._given(SITE) or "")),
-            "emergency": lambda: self._numbers("emergency"),
-            "hotline": lambda: self._numbers("hotline"),
-        }
-        for step in flow.steps:
-            if step.unsure_say:
-                makers[step.id] = lambda step=step: self._named(step)  # type: ignore[misc]
-        return makers
+        match name:
+            case "short_title":
+                return self.words.text(f"{slug}.trial", flow.trial.short_title)
+            case "sponsor":
+                return flow.trial.sponsor
+            case "contact":
+                return flow.trial.contact
+            case "countries":
+                codes = dict.fromkeys(site.country for site in flow.sites)
+                return self.words.listed([self.words.country(code) for code in codes])
+            case "cities":
+                return self.words.listed([self.words.text(f"{slug}.site", site.city) for site in flow.sites])
+            case "hours":
+                return flow.sites[0].hours if flow.sites else ""
+            case "phone":
+                return flow.sites[0].phone if flow.sites else ""
+            case "site":
+                return self._site(str(self._given(SITE) or ""))
+            case "emergency" | "hotline":
+                return self._numbers(name)
+        return None
 
     def _named(self, step: Step) -> str:
         """How an earlier answer is named in a later question."""
@@ -456,11 +499,11 @@ class _Voice:
 class _Lazy(dict[str, str]):
     """Values that are made when a text first mentions them."""
 
-    def __init__(self, makers: Mapping[str, Callable[[], str]]) -> None:
-        super().__init__()
-        self._makers = makers
+    def __init__(self, make: Callable[[str], str | None], known: Mapping[str, str]) -> None:
+        super().__init__(known)
+        self._make = make
 
     def get(self, key: str, default: str | None = None) -> str:  # type: ignore[override]
-        if key not in self and key in self._makers:
-            self[key] = self._makers[key]()
+        if key not in self and (made := self._make(key)) is not None:
+            self[key] = made
         return super().get(key, default)  # type: ignore[return-value]

@@ -37,9 +37,17 @@ def bare(text: str) -> str:
     return _NO_WORD.sub(" ", fold(text)).strip()
 
 
+_DENSE = re.compile("[\u3040-\u9fff]")
+
+
+def dense(text: str) -> bool:
+    """Whether it has letters of a script that is written without spaces."""
+    return _DENSE.search(text) is not None
+
+
 def within(part: str, whole: str) -> bool:
     """Whole words within words; anything within scripts that write without spaces. Both are bare."""
-    if any("\u3040" <= char <= "\u9fff" for char in part):
+    if dense(part):
         return part in whole
     return f" {part} " in f" {whole} "
 
