@@ -1,8 +1,9 @@
-"""How long `advance` takes on the real trial, and how long `import flows`, each beside a floor in the same run.
+"""How long the engine takes for a turn of the real trial, and `import flows`, beside a floor in the same run.
 
     make bench
 
-Medians over whole dialogues of a fully eligible person and of one with every follow-up. The floor for a turn is
+Medians over whole dialogues of a fully eligible person and of one with every follow-up, who types each answer
+that was not tapped. The floor for a turn is
 one trigger of a bare two-state `transitions` machine; the floor for the import is Python starting up.
 """
 
@@ -18,22 +19,22 @@ from collections.abc import Callable
 from transitions import Machine
 
 from bot.library import load
-from flows import advance, start
+from flows import advance, hear, speak, start
 from flows.conversation import Conversation
 from flows.flow import Flow
 from flows.reply import Confirmed, Gave
 from tests.conftest import walk_to
-from tests.patient import NOW, Patient
+from tests.patient import EXTRA, LANGUAGES, NOW, Patient
 
 DIALOGUES = 200
 
 
-def turns(flow: Flow, **other: object) -> list[float]:
-    """Seconds of each `advance` over many dialogues, the replies heard beforehand."""
+def turns(flow: Flow, **other: object) -> dict[str, list[float]]:
+    """Seconds of each `hear`, `advance` and `speak` over many dialogues. Whatever is tapped is typed as well."""
     patient = Patient(flow)
     walk_to(patient, "check", **other)
-    answers = patient.conversation.answers
-    taken = []
+    answers, words = patient.conversation.answers, LANGUAGES.patient("en")
+    taken: dict[str, list[float]] = {"hear": [], "advance": [], "speak": []}
     for _ in range(DIALOGUES):
         turn = start(flow, "en", NOW)
         while turn.conversation.step != "check":
@@ -41,9 +42,17 @@ def turns(flow: Flow, **other: object) -> list[float]:
             assert step is not None
             pending = turn.conversation.pending
             reply = Confirmed(True) if pending else Gave(answers[step].value, answers[step].said, step=step)
-            began = time.perf_counter()
+            option = flow.step_by_id[step].option(str(answers[step].value))
+            typed = "yes" if pending else answers[step].said or (option.label if option else "not sure")
+            times = [time.perf_counter()]
+            hear(flow, turn.conversation, typed, words, NOW)
+            times.append(time.perf_counter())
             turn = advance(flow, turn.conversation, reply, NOW)
-            taken.append(time.perf_counter() - began)
+            times.append(time.perf_counter())
+            speak(flow, turn.conversation, turn.says, words, EXTRA)
+            times.append(time.perf_counter())
+            for name, began, ended in zip(taken, times, times[1:], strict=False):
+                taken[name].append(ended - began)
     return taken
 
 
@@ -83,10 +92,11 @@ def main() -> None:
     state = advance(flow, start(flow, "en", NOW).conversation, Gave("en", step=flow.steps[0].id), NOW).conversation
     stored = _median(lambda: Conversation.from_json(json.loads(json.dumps(state.to_json()))), 2000)
     flows_import = process("import flows")
-    for name, seconds in (("fully eligible", plain), ("every follow-up", long)):
-        middle, tail = statistics.median(seconds), statistics.quantiles(seconds, n=100)[98]
-        print(f"advance, {name:<16} median {middle * 1e3:.3f} ms, p99 {tail * 1e3:.3f} ms, "
-              f"{middle / one:.0f} x one bare trigger ({one * 1e6:.1f} us)")  # fmt: skip
+    for name, taken in (("fully eligible", plain), ("every follow-up", long)):
+        for part, seconds in taken.items():
+            middle, tail = statistics.median(seconds), statistics.quantiles(seconds, n=100)[98]
+            print(f"{part + ',':<8} {name:<16} median {middle * 1e3:.3f} ms, p99 {tail * 1e3:.3f} ms, "
+                  f"{middle / one:.1f} x one bare trigger ({one * 1e6:.1f} us)")  # fmt: skip
     print(f"conversation to JSON and back  median {stored * 1e3:.3f} ms")
     print(f"import flows             {flows_import - bare:.3f} s over a bare start ({flows_import / bare:.1f} x)")
 
