@@ -106,6 +106,7 @@ def _listener(settings: Settings) -> socket.socket | None:
 async def chat(settings: Settings, language: str, lines: Any) -> None:
     """The whole conversation in a terminal. ``lines`` yields what is typed; its end ends the chat."""
     store = Store(settings.database_url)
+    store.make_sure()
     console = Console()
     house = House(store, deployment(settings), {CONSOLE: console})
     try:

@@ -161,6 +161,8 @@ class Delivery:
                 log.error("a message was refused for good: outbox row %s", due.id)
                 outbox.dead(db, due)
             case "later" | "unsure":
+                if sent.limited and self.limits is not None:
+                    self.limits.refused(due.chat, sent.wait, time.monotonic())
                 outbox.later(db, due, now, sent.wait, unsure=sent.fate == "unsure")
 
     # ------------------------------------------------------------------ in the event loop

@@ -35,6 +35,8 @@ class Limits:
     """Telegram's limits, with room to spare: 25 a second in all, 1 a second to a chat, 18 a minute to a group."""
 
     ALL, ALL_BURST, CHAT, CHAT_BURST, GROUP, MINUTE = 25.0, 5.0, 1.0, 3.0, 18, 60.0
+    SEVERAL, WINDOW = 3, 5.0
+    """So many chats refused within so many seconds: then all wait."""
     KEPT = 10_000
     """Chats remembered at once: an idle chat's bucket is full, so forgetting it changes nothing."""
 
@@ -43,11 +45,15 @@ class Limits:
         self._speed = speed
         self._all = _Bucket(self.ALL * speed, self.ALL_BURST * speed)
         self._chats: dict[str, _Bucket] = {}
+        self._refusals: dict[str, float] = {}
+        self._silent_until = 0.0
         self._groups: dict[str, deque[float]] = defaultdict(deque)
 
     def wait(self, chat: str, now: float) -> float:
         """Seconds until a message may go to this chat; 0 if it may go now. ``now`` is monotonic."""
-        return max(self._all.wait(now), self._own(chat).wait(now), self._in_group(chat, now))
+        return max(
+            self._silent_until - now, self._all.wait(now), self._own(chat).wait(now), self._in_group(chat, now)
+        )
 
     def take(self, chat: str, now: float) -> None:
         """Counts a message that goes now."""
@@ -55,6 +61,13 @@ class Limits:
         self._own(chat).take(now)
         if _is_group(chat):
             self._groups[chat].append(now)
+
+    def refused(self, chat: str, wait: float, now: float) -> None:
+        """The messenger asked us to wait: one chat is that chat's matter, several at once are everybody's."""
+        self._refusals = {who: at for who, at in self._refusals.items() if now - at < self.WINDOW} | {chat: now}
+        if len(self._refusals) >= self.SEVERAL:
+            self._silent_until = max(self._silent_until, now + wait)
+            self._refusals.clear()
 
     def _own(self, chat: str) -> _Bucket:
         if len(self._chats) > self.KEPT:

@@ -105,6 +105,8 @@ class Sent:
     wait: float = 0.0
     code: str = ""
     """What kind of error it was, for the metrics."""
+    limited: bool = False
+    """The messenger said that we talk too much."""
 
 
 class Channel(Protocol):

@@ -50,6 +50,7 @@ class Serving:
         if not self.house.store.server and not await self._alone():
             return
         house, stop = self.house, self.stop
+        house.store.make_sure()
         count = house.count if await house.begin() else None
         crash.point("started")
         intake = Intake(telegram.parse, house.take, house.set_aside, self.channel.acknowledge, count)

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from telegram import (
     Bot,
     BotCommand,
@@ -30,8 +29,8 @@ from telegram.error import (
     TelegramError,
     TimedOut,
 )
-from telegram.request import HTTPXRequest
 
+from bot.channels.transport import Cut, NeverLeft, Transport
 from bot.messages import Envelope, Inbound, Sent
 
 log = logging.getLogger(__name__)
@@ -52,8 +51,7 @@ class Telegram:
     name = NAME
 
     def __init__(self, token: str, api: str) -> None:
-        sending = HTTPXRequest(connection_pool_size=32, read_timeout=20)
-        polling = HTTPXRequest(connection_pool_size=1)
+        sending, polling = Transport(connections=64), Transport(connections=1)
         self._requests = (sending, polling)
         self._bot = Bot(token, base_url=api, request=sending, get_updates_request=polling)
 
@@ -211,25 +209,29 @@ def inline(envelope: Envelope) -> InlineKeyboardMarkup | None:
 
 def fate_of(error: TelegramError) -> Sent:
     """What a failed send means, by exact class: the library's classes inherit from each other."""
+    code = type(error).__name__
     match error:
         case RetryAfter():
             wait = error.retry_after
-            return Sent("later", wait=wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
+            seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+            return Sent("later", wait=seconds, code=code, limited=True)
         case ChatMigrated():
-            return Sent("moved", str(error.new_chat_id))
+            return Sent("moved", str(error.new_chat_id), code=code)
         case Forbidden():
-            return Sent("gone")
+            return Sent("gone", code=code)
         case BadRequest():
-            return Sent("refused")
+            return Sent("refused", code=code)
         case TimedOut():
-            never_left = isinstance(error.__cause__, httpx.ConnectTimeout | httpx.PoolTimeout)
-            return Sent("later" if never_left else "unsure", wait=PAUSE)
+            never_left = isinstance(error.__cause__, NeverLeft)
+            return Sent("later" if never_left else "unsure", wait=PAUSE, code=code)
         case NetworkError():
-            never_left = isinstance(error.__cause__, httpx.ConnectError)
             answered = error.__cause__ is None and "gateway" not in str(error).lower()
-            return Sent("later" if never_left or answered else "unsure", wait=PAUSE)
+            never_left = isinstance(error.__cause__, NeverLeft)
+            return Sent("later" if never_left or answered else "unsure", wait=PAUSE, code=code)
+        case _ if isinstance(error.__cause__, Cut):
+            return Sent("unsure", wait=PAUSE, code=code)
         case _:
-            return Sent("later", wait=PAUSE * 6)
+            return Sent("later", wait=PAUSE * 6, code=code)
 
 
 # ---------------------------------------------------------------------- parse

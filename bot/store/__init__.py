@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -55,6 +56,7 @@ class Store:
     """An open database at the newest schema. Raises BadDatabase."""
 
     def __init__(self, url: str) -> None:
+        self._log_holds_erased = False
         try:
             self.engine = _engine(url)
             self.migrate()
@@ -81,15 +83,30 @@ class Store:
             db.flush()
         if db.erased:
             crash.point("erased")
-        if db.erased and not self.server:
-            self._empty_log()
+            self._log_holds_erased = not self.server
+        if self._log_holds_erased:
+            self._log_holds_erased = not self._empty_log()
 
-    def _empty_log(self) -> None:
-        """Moves the write-ahead log into the file and cuts it off: it still held what was erased."""
+    def make_sure(self) -> None:
+        """Puts what the write-ahead log holds into the file, synced. To be called before anybody is served.
+
+        A process that was killed may have left turns that can be read and yet are not safe from a power cut.
+        Raises BadDatabase if that cannot be mended.
+        """
+        if not self.server and not self._empty_log():
+            raise BadDatabase("the write-ahead log cannot be brought into the file")
+
+    def _empty_log(self) -> bool:
+        """Moves the log into the file and cuts it off: it may hold what was erased. Returns whether it could."""
         raw = self.engine.raw_connection()
         try:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raw.cursor().execute("PRAGMA busy_timeout=0")  # a reader in the way: it is done after the next commit
+            busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+        except sqlite3.OperationalError:  # a full disk: likewise
+            return False
         finally:
+            raw.cursor().execute(f"PRAGMA busy_timeout={PRAGMAS['busy_timeout']}")
             raw.close()
 
     def migrate(self) -> None:

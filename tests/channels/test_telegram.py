@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import text
 from telegram.error import (
@@ -23,6 +22,7 @@ from telegram.error import (
 )
 
 from bot.channels.telegram import NAME, Telegram, fate_of, parse
+from bot.channels.transport import Cut, NeverLeft
 from bot.deliver import Delivery
 from bot.intake import Intake
 from bot.messages import Envelope, Inbound
@@ -89,13 +89,13 @@ def because(error: TelegramError, cause: Exception | None = None) -> TelegramErr
         (ChatMigrated(-1005), "moved"),
         (Forbidden("bot was blocked by the user"), "gone"),
         (BadRequest("chat not found"), "refused"),
-        (because(TimedOut(), httpx.ConnectTimeout("")), "later"),
-        (because(TimedOut(), httpx.PoolTimeout("")), "later"),
-        (because(TimedOut(), httpx.ReadTimeout("")), "unsure"),
-        (because(TimedOut(), httpx.WriteTimeout("")), "unsure"),
-        (because(NetworkError(""), httpx.ConnectError("")), "later"),
-        (because(NetworkError(""), httpx.ReadError("")), "unsure"),
-        (because(NetworkError(""), httpx.RemoteProtocolError("")), "unsure"),
+        (because(TimedOut(), NeverLeft()), "later"),
+        (because(TimedOut(), NeverLeft()), "later"),
+        (because(TimedOut(), Cut()), "unsure"),
+        (because(TimedOut(), Cut()), "unsure"),
+        (because(NetworkError(""), NeverLeft()), "later"),
+        (because(NetworkError(""), Cut()), "unsure"),
+        (because(NetworkError(""), Cut()), "unsure"),
         (NetworkError("Internal Server Error"), "later"),
         (NetworkError("Bad Gateway"), "unsure"),
         (Conflict("terminated by other getUpdates request"), "later"),
