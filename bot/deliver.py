@@ -86,7 +86,7 @@ class Delivery:
     def _look(self, db: Transaction) -> int:
         if not self._sends_for(db):
             return 0
-        claimed = self._claim(db, outbox.heads(db, self.writer.clock()))
+        claimed = self._claim(db, outbox.heads(db, db.at))
         db.claimed += claimed
         return len(claimed)
 
@@ -104,7 +104,7 @@ class Delivery:
             return
         lanes = db.lanes - (self._busy - db.freed)
         if lanes and self._sends_for(db):
-            db.claimed += self._claim(db, outbox.heads(db, self.writer.clock(), lanes, most=len(lanes)))
+            db.claimed += self._claim(db, outbox.heads(db, db.at, lanes, most=len(lanes)))
 
     def _claim(self, db: Transaction, due: list[Due]) -> list[Due]:
         taken = (self._busy - db.freed) | {item.lane for item in db.claimed}
@@ -134,7 +134,7 @@ class Delivery:
         return False
 
     def _result(self, due: Due, sent: Sent, db: Transaction) -> None:
-        now = self.writer.clock()
+        now = db.at
         db.freed.add(due.lane)
         db.lanes.add(due.lane)
         db.counts["sends", sent.fate] += 1

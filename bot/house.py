@@ -66,16 +66,15 @@ class House:
         metrics.span("handling", time.perf_counter() - began)
 
     def _take(self, inbound: Inbound, db: Transaction) -> None:
-        at = self.clock()
-        if not take_staff(inbound, db, self.deployed, at):
-            take_turn(inbound, db, self.deployed, at)
+        if not take_staff(inbound, db, self.deployed, db.at):
+            take_turn(inbound, db, self.deployed, db.at)
 
     async def set_aside(self, update: Mapping[str, Any], inbound: Inbound | None) -> None:
         """Keeps an update that cannot be taken, and tells the person that it is not their fault."""
         await self.writer.write(partial(self._set_aside, update, inbound))
 
     def _set_aside(self, update: Mapping[str, Any], inbound: Inbound | None, db: Transaction) -> None:
-        at = self.clock()
+        at = db.at
         db.counts["set_aside", ""] += 1
         conversations.set_aside(db, self.deployed.staff_channel, inbound.chat if inbound else "", update, at)
         if inbound is None or inbound.group:
@@ -94,7 +93,7 @@ class House:
 
         def note(db: Transaction) -> bool:
             house = conversations.heartbeat(db)
-            conversations.beat(db, self.clock(), running=True)
+            conversations.beat(db, db.at, running=True)
             return house is not None and bool(house["running"])
 
         return await self.writer.write(note)
@@ -103,26 +102,26 @@ class House:
         """Notes that this process stopped in good order."""
 
         def note(db: Transaction) -> None:
-            conversations.beat(db, self.clock(), running=False)
+            conversations.beat(db, db.at, running=False)
             conversations.forget_attempts(db)
 
         await self.writer.write(note)
 
     async def lead(self, token: str) -> None:
         """From now on this process sends, and no other one."""
-        await self.writer.write(lambda db: conversations.beat(db, self.clock(), leader=token))
+        await self.writer.write(lambda db: conversations.beat(db, db.at, leader=token))
         self.delivery.token = token
 
     async def probe(self) -> None:
         """Raises unless an update could be stored now."""
-        await self.writer.write(lambda db: conversations.beat(db, self.clock()))
+        await self.writer.write(lambda db: conversations.beat(db, db.at))
 
     async def ready(self) -> None:
         """Raises unless updates can be stored and nothing has waited to be sent for too long."""
 
         def look(db: Transaction) -> None:
-            conversations.beat(db, self.clock())
-            if outbox.oldest(db) < self.clock() - STUCK:
+            conversations.beat(db, db.at)
+            if outbox.oldest(db) < db.at - STUCK:
                 raise RuntimeError("the outbox is stuck")
 
         await self.writer.write(look)
@@ -133,7 +132,7 @@ class House:
         return metrics.page()
 
     def _measure(self, db: Transaction) -> dict[str, float]:
-        at = self.clock()
+        at = db.at
         return {
             "leads_unclaimed": leads.unclaimed(db),
             "leads_unnoticed": leads.unnoticed(db, at - UNNOTICED),
@@ -157,4 +156,4 @@ class House:
 
     def _time(self, db: Transaction) -> datetime:
         """The database's own clock, which all processes share."""
-        return clock_of(db) or self.clock()
+        return clock_of(db) or db.at

@@ -139,11 +139,11 @@ class Writer:
     def _together(self, jobs: Sequence[Job]) -> list[Due]:
         if self.broken is not None:
             raise self.broken
-        with self.store.begin() as db:
+        with self.store.begin(self.clock()) as db:
             crash.point("begun")
             inbounds = [job.inbound for job in jobs if job.inbound is not None]
             if inbounds:
-                conversations.foresee(db, inbounds, self.clock())
+                conversations.foresee(db, inbounds, db.at)
                 crash.point("foreseen")
             for job in jobs:
                 job.result = job.do(db)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,10 @@ class Store:
         return None if self.server or name in (None, "", ":memory:") else Path(str(name)).resolve().parent
 
     @contextmanager
-    def begin(self) -> Iterator[Transaction]:
+    def begin(self, at: datetime | None = None) -> Iterator[Transaction]:
         """One transaction, from BEGIN to COMMIT; any error rolls all of it back."""
         with self.engine.begin() as connection:
-            db = Transaction(connection)
+            db = Transaction(connection, at or datetime.now(UTC))
             yield db
             db.flush()
         if db.erased:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Executable
@@ -13,8 +14,10 @@ from sqlalchemy.engine import CursorResult
 class Transaction:
     """What the store's functions are given. Anything executed sees all that was gathered before it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, at: datetime) -> None:
         self.connection = connection
+        self.at = at
+        """When it is, for everything that is done in this transaction."""
         self.known: dict[Hashable, Any] = {}
         """What was read already, by a key of the reader's own."""
         self.lanes: set[str] = set()
