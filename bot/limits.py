@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class _Bucket:
-    """Fills at ``rate`` a second up to ``burst``; a send takes one."""
+    """Fills at ``rate`` a second up to ``burst``, and to one at least: a send takes one."""
 
     rate: float
     burst: float
@@ -16,7 +16,7 @@ class _Bucket:
     at: float = 0.0
 
     def __post_init__(self) -> None:
-        self.level = self.burst
+        self.level = self.burst = max(1.0, self.burst)
 
     def wait(self, now: float) -> float:
         self._fill(now)

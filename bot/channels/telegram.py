@@ -13,12 +13,7 @@ from telegram import (
     Bot,
     BotCommand,
     BotCommandScopeChat,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    KeyboardButton,
     MenuButtonCommands,
-    ReplyKeyboardMarkup,
-    ReplyKeyboardRemove,
 )
 from telegram.error import (
     BadRequest,
@@ -52,7 +47,7 @@ class Telegram:
 
     def __init__(self, token: str, api: str) -> None:
         sending, polling = Transport(connections=64), Transport(connections=1)
-        self._requests = (sending, polling)
+        self._requests, self._sending = (sending, polling), sending
         self._bot = Bot(token, base_url=api, request=sending, get_updates_request=polling)
 
     async def open(self) -> None:
@@ -85,7 +80,7 @@ class Telegram:
     async def acknowledge(self, callback: str) -> None:
         """Stops the button's waiting sign. Best effort: a late or lost one changes nothing."""
         with contextlib.suppress(TelegramError):
-            await self._bot.answer_callback_query(callback)
+            await self._call("answerCallbackQuery", callback_query_id=callback)
 
     async def by_webhook(self, url: str, secret: str) -> None:
         """From now on Telegram calls ``url``; what is waiting comes that way too."""
@@ -102,29 +97,43 @@ class Telegram:
             return await self._send(int(chat), envelope, last)
         except TelegramError as error:
             return fate_of(error)
+        except (AttributeError, KeyError, TypeError) as error:  # JSON that is no answer of Telegram's
+            log.error("an answer made no sense: %s", type(error).__name__)
+            return Sent("unsure", wait=PAUSE, code=type(error).__name__)
 
     async def _send(self, chat: int, envelope: Envelope, last: str) -> Sent:
         edited = envelope.edits or (last if envelope.again else "")
         if edited and await self._edit(chat, int(edited), envelope):
             return Sent("sent", edited)
-        message = await self._bot.send_message(
-            chat,
-            envelope.text,
+        message = await self._call(
+            "sendMessage",
+            chat_id=chat,
+            text=envelope.text,
             reply_markup=keyboard(envelope),
             protect_content=envelope.protect or None,
         )
+        number = str(message["message_id"])
         if envelope.rows and last and not envelope.protect:
             await self._freeze(chat, int(last))
         if envelope.deletes:
             await self._delete(chat, envelope.deletes)
         if envelope.commands:
             await self._menu(chat, envelope.commands)
-        return Sent("sent", str(message.message_id))
+        return Sent("sent", number)
+
+    async def _call(self, method: str, **words: Any) -> Any:
+        return await self._sending.call(f"{self._bot.base_url}/{method}", **words)
 
     async def _edit(self, chat: int, message: int, envelope: Envelope) -> bool:
         """Whether the message now shows the envelope; if it cannot be edited, it is sent anew."""
         try:
-            await self._bot.edit_message_text(envelope.text, chat, message, reply_markup=inline(envelope))
+            await self._call(
+                "editMessageText",
+                chat_id=chat,
+                message_id=message,
+                text=envelope.text,
+                reply_markup=inline(envelope),
+            )
         except BadRequest as error:
             return "not modified" in str(error).lower()
         return True
@@ -132,7 +141,7 @@ class Telegram:
     async def _freeze(self, chat: int, message: int) -> None:
         """Takes the buttons off a question that is no longer open. Cosmetic: nothing depends on it."""
         with contextlib.suppress(TelegramError):
-            await self._bot.edit_message_reply_markup(chat, message, reply_markup=None)
+            await self._call("editMessageReplyMarkup", chat_id=chat, message_id=message)
 
     # ------------------------------------------------------------------ examined
 
@@ -190,21 +199,21 @@ class Telegram:
             await self._bot.set_my_commands(listed, scope=BotCommandScopeChat(chat))
 
 
-def keyboard(envelope: Envelope) -> InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | None:
+def keyboard(envelope: Envelope) -> dict[str, Any] | None:
+    """What stands under a message, as the Bot API writes it."""
     if envelope.share_phone:
-        button = KeyboardButton(envelope.share_phone, request_contact=True)
-        return ReplyKeyboardMarkup([[button]], resize_keyboard=True, one_time_keyboard=True)
+        button = {"text": envelope.share_phone, "request_contact": True}
+        return {"keyboard": [[button]], "resize_keyboard": True, "one_time_keyboard": True}
     if envelope.drop_keyboard:
-        return ReplyKeyboardRemove()
+        return {"remove_keyboard": True}
     return inline(envelope)
 
 
-def inline(envelope: Envelope) -> InlineKeyboardMarkup | None:
+def inline(envelope: Envelope) -> dict[str, Any] | None:
     if not envelope.rows:
         return None
-    return InlineKeyboardMarkup(
-        [[InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in envelope.rows]
-    )
+    rows = [[{"text": label, "callback_data": data} for label, data in row] for row in envelope.rows]
+    return {"inline_keyboard": rows}
 
 
 def fate_of(error: TelegramError) -> Sent:

@@ -63,3 +63,13 @@ def test_three_messages_of_one_turn_go_at_once() -> None:
         limits.take("1", 0.0)
     assert limits.wait("1", 0.0) >= 1.0 - 1e-9
     assert limits.wait("2", 1.0) == 0.0
+
+
+@given(st.floats(0.001, 100))
+def test_at_any_speed_something_may_go(speed: float) -> None:
+    """A bucket that holds less than one message would never let it go."""
+    for chat in ("1", "-100"):
+        limits = Limits(speed)
+        assert limits.wait(chat, 0.0) == 0.0
+        limits.take(chat, 0.0)
+        assert limits.wait(chat, 60.0 + 1 / speed) < 1e-6
