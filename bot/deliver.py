@@ -49,6 +49,7 @@ class Delivery:
         self.leads = True
         """Whether this process is the one that sends."""
         self.wake = asyncio.Event()
+        self._paused = True  # until the first look knows better
         self._pause = LOOK
         self._busy: set[str] = set()
         self._sends: set[asyncio.Task[None]] = set()
@@ -84,6 +85,7 @@ class Delivery:
     # ------------------------------------------------------------------ in the writer's thread
 
     def _look(self, db: Transaction) -> int:
+        self._paused = self._is_paused(db)
         if not self._sends_for(db):
             return 0
         claimed = self._claim(db, outbox.heads(db, db.at))
@@ -92,10 +94,17 @@ class Delivery:
 
     def _sends_for(self, db: Transaction) -> bool:
         """Whether it is for this process to send, now that others can no longer change that."""
-        if not self.leads:
+        if not self.leads or self._paused:
             return False
+        if not db.server:  # one process, by the lock on its file
+            return True
         house = conversations.heartbeat(db)
-        return house is None or (not house["paused"] and house["leader"] == self.token)
+        return house is None or house["leader"] == self.token
+
+    def _is_paused(self, db: Transaction) -> bool:
+        """Whether a person still has to say that sending may begin."""
+        house = conversations.heartbeat(db)
+        return house is not None and bool(house["paused"])
 
     def claim(self, db: Transaction) -> None:
         """What may go now because of this transaction is marked as under way in the same commit."""

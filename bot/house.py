@@ -92,7 +92,7 @@ class House:
         """Notes that a process runs. Returns whether the one before it ended without a word."""
 
         def note(db: Transaction) -> bool:
-            house = conversations.heartbeat(db)
+            house = conversations.heartbeat(db, to_change=True)
             conversations.beat(db, db.at, running=True)
             return house is not None and bool(house["running"])
 

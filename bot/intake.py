@@ -98,13 +98,23 @@ class Intake:
 
     async def aside(self, update: Mapping[str, Any], inbound: Inbound | None = None) -> Fate:
         try:
-            await self.set_aside(update, inbound)
+            await self._keep(update, inbound)
         except Exception as error:
             log.critical("a failed update cannot be set aside: %s", type(error).__name__)
             return "unstorable"
         crash.point("set_aside")
         log.critical("an update was set aside; see the quarantine table")
         return "done"
+
+    async def _keep(self, update: Mapping[str, Any], inbound: Inbound | None) -> None:
+        """As it came; or, where no database takes that, as text: an id may hold half a character or a zero byte."""
+        try:
+            await self.set_aside(update, inbound)
+        except Exception as error:
+            if unstorable(error):
+                raise
+            log.error("an update can be kept as text only: %s", type(error).__name__)
+            await self.set_aside({"unreadable": _as_text(update)}, None)
 
     def _acknowledge(self, callback: str) -> None:
         """The button's waiting sign stops at once; whether that arrives does not matter."""
@@ -115,3 +125,10 @@ class Intake:
         task = asyncio.create_task(say())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _as_text(update: Mapping[str, Any]) -> str:
+    try:
+        return ascii(update)
+    except RecursionError:
+        return f"nested too deeply to be kept: {ascii(list(update))}"

@@ -12,6 +12,8 @@ from bot.intake import Came, Intake
 log = logging.getLogger(__name__)
 
 PAUSE, LONGEST_PAUSE = 0.1, 30.0
+HIGHEST = 2**53
+"""Beyond it there are no numbers of updates, and an offset could confirm what was never seen."""
 
 
 class Source(Protocol):
@@ -43,8 +45,14 @@ class Poller:
                 await _sleep(stop, pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
-            pause = 1.0
+            before = self.offset
             await self.batch(updates, stop)
+            if updates and self.offset == before and not stop.is_set():
+                log.error("%s updates cannot be confirmed: none of them has a number", len(updates))
+                await _sleep(stop, pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause = 1.0
 
     async def batch(self, updates: list[dict[str, Any]], stop: asyncio.Event) -> None:
         """In order within a chat, all chats at once; confirmed as a whole, when nothing of it is left to do."""
@@ -55,7 +63,8 @@ class Poller:
         if not all(await asyncio.gather(*(self._lane(lane, stop) for lane in lanes.values()))):
             return  # not confirmed: Telegram sends it again after the restart
         for update in updates:
-            if isinstance(number := update.get("update_id"), int):
+            number = update.get("update_id") if isinstance(update, dict) else None
+            if type(number) is int and 0 <= number < HIGHEST:
                 self.offset = number + 1
         crash.point("offset_moved")
 

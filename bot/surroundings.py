@@ -72,7 +72,7 @@ class Found:
 def examine(store: Store, now: datetime) -> Iterator[Found]:
     """The database and what is around it, by a real write: raises what the database raises."""
     with store.begin() as db:
-        before = conversations.heartbeat(db)
+        before = conversations.heartbeat(db, to_change=True)
         conversations.beat(db, now)  # committed with fsync, or this raises
         if store.server:
             read = {name: db.execute(text(f"SHOW {name}")).scalar() for name in ("fsync", "synchronous_commit")}

@@ -115,7 +115,7 @@ class Writer:
             self._settle(jobs, self._together(jobs))
             return
         except Exception as error:
-            if len(jobs) == 1 or (unstorable(error) and not worth_another_try(error)):
+            if not worth_another_try(error) and (len(jobs) == 1 or unstorable(error)):
                 self._fail(jobs, error)
                 return
         for job in jobs:

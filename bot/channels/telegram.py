@@ -293,8 +293,8 @@ def _inbound(message: Mapping[str, Any], key: str, kind: Any, text: str = "", *,
     return Inbound(
         channel=NAME,
         external_id=key,
-        chat=str(message["chat"]["id"]),
-        sender=str(sender["id"]),
+        chat=_number(message["chat"]["id"]),
+        sender=_number(sender["id"]),
         kind=kind,
         text=text,
         message=str(message["message_id"]),
@@ -311,8 +311,8 @@ def _press(query: Mapping[str, Any]) -> Inbound | None:
     return Inbound(
         channel=NAME,
         external_id=f"c:{query['id']}",
-        chat=str(message["chat"]["id"]),
-        sender=str(query["from"]["id"]),
+        chat=_number(message["chat"]["id"]),
+        sender=_number(query["from"]["id"]),
         kind="press",
         press=str(query.get("data", "")),
         callback=str(query["id"]),
@@ -325,7 +325,7 @@ def _press(query: Mapping[str, Any]) -> Inbound | None:
 def _membership(change: Mapping[str, Any]) -> Inbound | None:
     if change["chat"]["type"] != "private":
         return None
-    chat, status = str(change["chat"]["id"]), change["new_chat_member"]["status"]
+    chat, status = _number(change["chat"]["id"]), change["new_chat_member"]["status"]
     return Inbound(
         channel=NAME,
         external_id=f"s:{chat}:{change['date']}:{status}",
@@ -333,3 +333,10 @@ def _membership(change: Mapping[str, Any]) -> Inbound | None:
         sender=chat,
         kind="blocked" if status in ("kicked", "left") else "unblocked",
     )
+
+
+def _number(value: object) -> str:
+    """An id of Telegram's. TypeError for anything that is none: nothing could be sent there."""
+    if type(value) is not int:
+        raise TypeError
+    return str(value)

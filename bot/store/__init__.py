@@ -136,6 +136,8 @@ def unstorable(error: BaseException) -> bool:
         return True
     if not isinstance(error, OperationalError | InterfaceError | InternalError):
         return False
+    if str(getattr(error.orig, "sqlstate", "")).startswith("54"):  # too long for an index, say: its own fault
+        return False
     return getattr(error.orig, "sqlite_errorname", "") != "SQLITE_ERROR"  # that one is a mistake of ours
 
 

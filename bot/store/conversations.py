@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy import Update, bindparam, delete, exists, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
@@ -60,6 +61,15 @@ _QUESTION = (
 )
 
 
+_IN_LANES = select(_conversation).where(_conversation.c.lane.in_(bindparam("lanes", expanding=True)))
+_TAKE_RECEIPTS = {
+    dialect.__name__.rpartition(".")[2]: dialect.insert(_receipt)
+    .on_conflict_do_nothing()
+    .returning(_receipt.c.channel, _receipt.c.external_id)
+    for dialect in (sqlite, postgresql)
+}
+
+
 class Conflict(Exception):
     """Somebody else moved the conversation on; the whole transaction is to be tried again."""
 
@@ -92,14 +102,11 @@ def foresee(db: Transaction, inbounds: Sequence[Inbound], now: datetime) -> None
     lanes = sorted({inbound.lane for inbound in inbounds})
     _lock(db, lanes)
     keys = dict.fromkeys((inbound.channel, inbound.external_id) for inbound in inbounds)
-    made = (postgresql if db.server else sqlite).insert(_receipt)
     rows = [{"channel": channel, "external_id": external_id, "at": now} for channel, external_id in keys]
-    fresh = db.execute(
-        made.values(rows).on_conflict_do_nothing().returning(_receipt.c.channel, _receipt.c.external_id)
-    )
+    fresh = db.execute(_TAKE_RECEIPTS["postgresql" if db.server else "sqlite"], rows)
     db.known.update((("receipt", *key), False) for key in keys)
     db.known.update((("receipt", *row), True) for row in fresh)
-    found = db.execute(select(_conversation).where(_conversation.c.lane.in_(lanes))).mappings()
+    found = db.execute(_IN_LANES, {"lanes": lanes}).mappings()
     kept = {row["lane"]: _kept(row) for row in found}
     db.known.update((lane, kept.get(lane)) for lane in lanes)
 
@@ -211,7 +218,13 @@ def _columns(conversation: Conversation, now: datetime) -> dict[str, Any]:
 
 def note(db: Transaction, conversation_id: int, **values: Any) -> None:
     """Sets columns that serve queries: outcome, remind_on, reachable."""
-    db.execute(update(_conversation).where(_conversation.c.id == conversation_id).values(**values))
+    db.gather(_note(tuple(sorted(values))), {"of": conversation_id, **values})
+
+
+@lru_cache
+def _note(names: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(_conversation).where(_conversation.c.id == bindparam("of")).values(values)
 
 
 def asked(db: Transaction, lane: str, conversation_id: int, question: str) -> None:
@@ -320,9 +333,13 @@ def beat(db: Transaction, now: datetime, **values: Any) -> None:
         db.execute(insert(_heartbeat), row)
 
 
-def heartbeat(db: Transaction) -> RowMapping | None:
-    """The row about the whole house; None in a new one. Nobody changes it until the transaction ends."""
-    return db.execute(select(_heartbeat).with_for_update(read=True)).mappings().first()
+def heartbeat(db: Transaction, *, to_change: bool = False) -> RowMapping | None:
+    """The row about the whole house; None in a new one. Nobody else changes it until the transaction ends."""
+    return db.execute(_CHANGE_HEARTBEAT if to_change else _READ_HEARTBEAT).mappings().first()
+
+
+_READ_HEARTBEAT = select(_heartbeat).with_for_update(read=True)
+_CHANGE_HEARTBEAT = select(_heartbeat).with_for_update()
 
 
 def count_attempt(db: Transaction, key: str) -> int:

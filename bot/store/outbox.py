@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import Integer, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.engine import RowMapping
 
 from bot.messages import Envelope, lane_of
@@ -117,19 +117,28 @@ def heads(db: Transaction, now: datetime | None = None, lanes: Collection[str] =
 
     ``now``: only those whose time has come. ``lanes``: only of these, where any are given.
     """
-    before = select(_earlier.c.id).where(_earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id)
-    query = (
-        select(_outbox, _conversation.c.question.label("last"))
-        .join(_conversation, _conversation.c.id == _outbox.c.conversation_id, isouter=True)
-        .where(_outbox.c.lane.is_not(None), ~before.exists())
-        .order_by(_outbox.c.priority, _outbox.c.id)
-        .limit(most)
-    )
+    when = now or datetime.max.replace(tzinfo=UTC) - LONGEST_WAIT
+    values: dict[str, Any] = {"now": when, "far": when + LONGEST_WAIT, "most": most}
     if lanes:
-        query = query.where(_outbox.c.lane.in_(lanes))
-    if now is not None:
-        query = query.where(or_(_outbox.c.not_before <= now, _outbox.c.not_before > now + LONGEST_WAIT))
-    return [_due(row) for row in db.execute(query).mappings()]
+        values["lanes"] = list(lanes)
+    return [_due(row) for row in db.execute(_HEADS_IN if lanes else _HEADS, values).mappings()]
+
+
+_HEADS = (
+    select(_outbox, _conversation.c.question.label("last"))
+    .join(_conversation, _conversation.c.id == _outbox.c.conversation_id, isouter=True)
+    .where(
+        _outbox.c.lane.is_not(None),
+        ~select(_earlier.c.id).where(_earlier.c.lane == _outbox.c.lane, _earlier.c.id < _outbox.c.id).exists(),
+        or_(
+            _outbox.c.not_before <= bindparam("now", type_=_outbox.c.not_before.type),
+            _outbox.c.not_before > bindparam("far", type_=_outbox.c.not_before.type),
+        ),
+    )
+    .order_by(_outbox.c.priority, _outbox.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_HEADS_IN = _HEADS.where(_outbox.c.lane.in_(bindparam("lanes", expanding=True)))
 
 
 def waiting(db: Transaction) -> int:

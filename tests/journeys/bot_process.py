@@ -17,13 +17,16 @@ ROOT = Path(__file__).parent.parent.parent
 class BotProcess:
     """``prescreen serve`` on a database of its own. ``kill`` is kill -9."""
 
-    def __init__(self, server: TelegramServer, folder: Path, team: Group | None = None) -> None:
-        self.server, self.folder = server, folder
+    def __init__(
+        self, server: TelegramServer, folder: Path, team: Group | None = None, database: str = "", workers: int = 1
+    ) -> None:
+        """``database``: its address, where it is not an SQLite file in ``folder``."""
+        self.server, self.folder, self.workers = server, folder, workers
         self.log = folder / "bot.log"
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
-            "DATABASE_URL": f"sqlite:///{folder / 'prescreen.db'}",
+            "DATABASE_URL": database or f"sqlite:///{folder / 'prescreen.db'}",
             "TELEGRAM_TOKEN": server.token,
             "TELEGRAM_API": server.base_url,
             "SEND_SPEED": "100",  # the server here sets no limits, and the people answer at once
@@ -39,12 +42,13 @@ class BotProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self) -> None:
+    def start(self, **more: str) -> None:
+        """``more``: environment of this one process, such as where it is to die."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "serve"],
+                [sys.executable, "-m", "bot", "serve", "--workers", str(self.workers)],
                 cwd=self.folder,
-                env=self.environment,
+                env={**self.environment, **more},
                 stdout=log,
                 stderr=log,
             )
@@ -60,6 +64,16 @@ class BotProcess:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    @property
+    def is_up(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def children(self) -> list[int]:
+        """The workers' process ids."""
+        assert self.process is not None
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
 
     def run(self, *words: str) -> str:
         """Another command of the same installation, such as ``leads``."""
