@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, TypeVar
 
 import pytest
@@ -21,6 +22,8 @@ from tests.patient import LANGUAGES, NOW
 from tests.shell.conftest import ANA, GROUP, LI, LIBRARY, Desk
 
 T = TypeVar("T")
+NUMBERS = count(1)
+"""Of updates: no two houses on one store hear the same one, unless a test says so."""
 SECONDS = 60.0
 """How long anything may take before it hangs. No test measures with it."""
 
@@ -146,9 +149,8 @@ class Housed(Desk):
         return self.time.wall
 
     def take(self, kind: Came, chat: str = "501", key: str = "", **values: Any) -> bool:
-        self._count += 1
         values.setdefault("sender", chat)
-        inbound = Inbound("telegram", key or f"k{self._count}", chat, kind=kind, **values)
+        inbound = Inbound("telegram", key or f"h{next(NUMBERS)}", chat, kind=kind, **values)
 
         async def taken() -> None:
             await self.house.take(inbound)
