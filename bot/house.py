@@ -49,7 +49,7 @@ class House:
         self.store, self.deployed, self.clock = store, deployed, clock
         self.writer = Writer(store, clock)
         self.room = Room(store)
-        self._steady = Steady(clock)
+        self._steady = Steady(clock())
         self.delivery = Delivery(self.writer, channels, limits, self._gone)
 
     def close(self) -> None:
@@ -142,17 +142,19 @@ class House:
         }
 
     async def sweep(self) -> None:
-        """Takes every step that is due. Each is idempotent."""
+        """Takes every step that is due. Each is idempotent, and one that fails stops no other."""
         at, deployed = await self.writer.write(self._time), self.deployed
-        for reminder in await self.writer.write(partial(sweep.reminders, deployment=deployed, now=at)):
-            remind = partial(sweep.remind, reminder, deployment=deployed, now=at)
-            await self.writer.write(remind, reminder)
         if unnoticed := await self.writer.write(lambda db: leads.unnoticed(db, at - UNNOTICED)):
             log.critical("%s leads wait, and no notice of them has got through; see `prescreen leads`", unnoticed)
-        if self._steady.holds():
-            await self.writer.write(partial(sweep.forget, deployment=deployed, now=at))
-        else:
-            log.critical("the clock was moved; nothing expires until it has been steady for an hour")
+        if not self._steady.holds(at):
+            log.critical("the clock was moved; nothing is reminded of or expires until it is steady for an hour")
+            return
+        for reminder in await self.writer.write(partial(sweep.reminders, deployment=deployed, now=at)):
+            try:
+                await self.writer.write(partial(sweep.remind, reminder, deployment=deployed, now=at), reminder)
+            except Exception as error:
+                log.error("a reminder failed and will be tried again: %s", type(error).__name__)
+        await self.writer.write(partial(sweep.forget, deployment=deployed, now=at))
 
     def _time(self, db: Transaction) -> datetime:
         """The database's own clock, which all processes share."""

@@ -44,14 +44,14 @@ class Room:
 class Steady:
     """Compares the clock on the wall with one that nobody can set."""
 
-    def __init__(self, clock: Callable[[], datetime], even: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._even = clock, even
-        self._last = clock(), even()
+    def __init__(self, at: datetime, even: Callable[[], float] = time.monotonic) -> None:
+        self._even = even
+        self._last = at, even()
         self._calm_from = even() - CALM
 
-    def holds(self) -> bool:
-        """Whether the clock ran evenly since the last time we asked, and for an hour after it did not."""
-        (wall, even), self._last = self._last, (self._clock(), self._even())
+    def holds(self, at: datetime) -> bool:
+        """Whether the clock, which says ``at``, ran evenly since we last asked, or has again for an hour."""
+        (wall, even), self._last = self._last, (at, self._even())
         gone = timedelta(seconds=self._last[1] - even)
         if abs(self._last[0] - wall - gone) > JUMP:
             self._calm_from = self._last[1]

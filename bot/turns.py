@@ -84,7 +84,7 @@ class _Taking:
         inbound, first = self.inbound, turn.says[0] if turn.says else None
         repeats = isinstance(first, Tell) and first.key in ("already", "stale")
         again = inbound.kind == "press" and inbound.message == kept.pressed and not isinstance(reply, Garbled)
-        return again and repeats and self.now - kept.updated_at < DOUBLE_TAP
+        return again and repeats and abs(self.now - kept.updated_at) < DOUBLE_TAP
 
     def welcome(self) -> None:
         """Somebody whom we do not know, or whose conversation is gone: it begins, and danger still comes first."""

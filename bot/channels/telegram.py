@@ -337,6 +337,6 @@ def _membership(change: Mapping[str, Any]) -> Inbound | None:
 
 def _number(value: object) -> str:
     """An id of Telegram's. TypeError for anything that is none: nothing could be sent there."""
-    if type(value) is not int:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
         raise TypeError
     return str(value)

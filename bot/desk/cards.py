@@ -18,6 +18,9 @@ from flows.speak import fill
 TAG = "staff."
 """Stands where a conversation's tag stands in a patient's button."""
 
+GROUP = "group"
+"""Stands for the staff group's number in the buttons of a notice: a group may get a new number."""
+
 FIT = {
     "possible_match": "may fit",
     "needs_review": "to review",
@@ -94,11 +97,11 @@ class Cards:
 
     # ------------------------------------------------------------------ the group
 
-    def notice(self, lead: Lead, chat: str, owner: str = "") -> Envelope:
+    def notice(self, lead: Lead, owner: str = "") -> Envelope:
         """The one card of a lead in the staff group. No name of a patient, no health word."""
         if lead["status"] == "new":
             text = self.line(LINES[0], **self._facts(lead))
-            rows = ((self._button(lead, chat, "claim"),),)
+            rows = ((self._button(lead, GROUP, "claim"),),)
             return Envelope(text, rows)
         facts = {**self._facts(lead), "owner": owner}
         if lead["status"] in ("closed", "withdrawn"):

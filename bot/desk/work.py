@@ -9,7 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from bot.deployment import Deployment
 from bot.desk import lead as life
-from bot.desk.cards import STATUS, TAG, Cards
+from bot.desk.cards import GROUP, STATUS, TAG, Cards
 from bot.handlers.happening import cards_for
 from bot.messages import Envelope, Inbound, parts
 from bot.store import conversations, leads, outbox
@@ -60,7 +60,8 @@ class _Work:
     def press(self) -> None:
         flow = self.deployment.library.newest(self.deployment.trial)
         language = self.member["language"] if self.member else self.deployment.staff_language
-        code = self.deployment.buttons.open(TAG, self.inbound.chat, self.inbound.press)
+        where = GROUP if self.inbound.group else self.inbound.chat
+        code = self.deployment.buttons.open(TAG, where, self.inbound.press)
         number, _, action = (code or "").partition(".")
         lead = leads.get(self.db, int(number)) if number.isdigit() else None
         if lead is None:
@@ -174,7 +175,7 @@ class _Work:
             return
         owner = leads.member_by_id(self.db, lead["owner_id"])
         cards = cards_for(deployment, self._flow_of(lead), deployment.staff_language)
-        notice = cards.notice(lead, deployment.staff_group, owner["name"] if owner else "")
+        notice = cards.notice(lead, owner["name"] if owner else "")
         edits = lead["notice"] or (self.inbound.message if self.inbound.group else "")
         self._put(deployment.staff_group, Envelope(notice.text, notice.rows, edits=edits))
 
@@ -240,7 +241,7 @@ def hand_back(db: Transaction, deployment: Deployment, due: Due, now: datetime) 
         return
     flow = deployment.library.newest(fresh["trial"])
     cards = cards_for(deployment, flow, deployment.staff_language)
-    card = cards.notice(fresh, deployment.staff_group)
+    card = cards.notice(fresh)
     line = cards.line(OPEN_FIRST, owner=member["name"], reference=reference(lead["id"]))
     told = (Envelope(card.text, card.rows, edits=fresh["notice"]), Envelope(line))
     for number, envelope in enumerate(told):

@@ -49,7 +49,7 @@ def _tell_staff(db: Transaction, happening: Happening, lead_id: int, owner_id: i
     owner = leads.member_by_id(db, owner_id)
     sheets = outbox.take_back_sheets(db, lead_id)
     if lead is not None and lead["notice"] and group:
-        card = Envelope(cards.notice(lead, group).text, edits=lead["notice"])
+        card = Envelope(cards.notice(lead).text, edits=lead["notice"])
         outbox.put(db, channel, group, card, f"lead:{lead_id}:card", now, priority=outbox.STAFF)
     line = cards.line(
         "{reference} was withdrawn by the person. All details are deleted. Please delete what you noted.",

@@ -113,7 +113,7 @@ def _notify(db: Transaction, happening: Happening, lead_id: int) -> None:
     lead = leads.get(db, lead_id)
     if lead is None or not deployment.staff_group:
         return
-    envelope = happening.cards().notice(lead, deployment.staff_group)
+    envelope = happening.cards().notice(lead)
     outbox.put(
         db,
         deployment.staff_channel,
