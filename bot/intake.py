@@ -131,4 +131,4 @@ def _as_text(update: Mapping[str, Any]) -> str:
     try:
         return ascii(update)
     except RecursionError:
-        return f"nested too deeply to be kept: {ascii(list(update))}"
+        return f"nested too deeply to be kept: {list(update)!a}"
