@@ -10,6 +10,7 @@ from bot import crash
 from bot.deployment import Deployment
 from bot.messages import Inbound
 from bot.store import conversations, outbox
+from bot.store.conversations import Kept
 from bot.store.transaction import Transaction
 from bot.turns import take_turn
 from flows.engine import today_of
@@ -29,7 +30,7 @@ def reminders(db: Transaction, deployment: Deployment, now: datetime) -> list[In
     return [
         Inbound(
             channel=kept.channel,
-            external_id=f"t:{kept.tag}:reminder:{kept.revision}",
+            external_id=_key(kept),
             chat=kept.chat,
             sender=kept.chat,
             kind="elapsed",
@@ -39,12 +40,17 @@ def reminders(db: Transaction, deployment: Deployment, now: datetime) -> list[In
     ]
 
 
+def _key(kept: Kept) -> str:
+    return f"t:{kept.tag}:reminder:{kept.revision}"
+
+
 def remind(reminder: Inbound, db: Transaction, deployment: Deployment, now: datetime) -> bool:
-    """Gives one reminder, once, whoever else tries to."""
+    """Gives one reminder, once, whoever else tries to; none if the conversation went on or is gone meanwhile."""
     kept = conversations.current(db, reminder.channel, reminder.chat)
+    if kept is None or _key(kept) != reminder.external_id:
+        return False
     given = take_turn(reminder, db, deployment, now)
-    if kept is not None:
-        conversations.note(db, kept.id, remind_on=None)
+    conversations.note(db, kept.id, remind_on=None)
     db.counts["reminders_sent", ""] += given
     crash.point("reminded")
     return given

@@ -18,6 +18,7 @@ from bot.house import House
 from bot.limits import Limits
 from bot.messages import Came, Channel, Envelope, Inbound, Sent
 from bot.store import Store, leads
+from bot.surroundings import Steady
 from tests.patient import LANGUAGES, NOW
 from tests.shell.conftest import ANA, GROUP, LI, LIBRARY, Desk
 
@@ -131,9 +132,14 @@ class Housed(Desk):
         """Another process begins, on the same store."""
         channels = {"telegram": self.wire}
         self.house = House(self.store, self.deployment, channels, self._limits, self.time.now)
+        self.house._steady = Steady(self.time.now(), self.time.monotonic)
+
+    def ends(self) -> None:
+        """The process ends; the store stays."""
+        self.house.close()
 
     def closes(self) -> None:
-        self.house.close()
+        self.ends()
         self.runner.close()
         self.store.close()
 
