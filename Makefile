@@ -2,9 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup chat test test-fast check bench
+.PHONY: setup chat test test-fast check bench chaos postgresql
 
 setup: .venv/.ready
+
+# The tests run on a real PostgreSQL, too. Where it is missing, Debian's is installed; it is not started as a service.
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
+	  $$as mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" | $$as tee /etc/postgresql-common/createcluster.conf >/dev/null; \
+	  $$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; }
 
 .venv/.ready: requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Prescreen needs Python 3.11 or newer. Set PYTHON=python3.11 or newer."; exit 2; }
@@ -17,11 +24,14 @@ setup: .venv/.ready
 chat: setup ## hold the whole conversation in this terminal
 	@$(BIN)/prescreen chat
 
-test: check ## everything
+test: check postgresql ## everything
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: setup ## while you work: no bot process, fewer random dialogues
 	EXAMPLES=15 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+chaos: setup postgresql ## the long storm: 200 kills over 1,000 people, on SQLite and on PostgreSQL with 4 workers
+	$(BIN)/python -m tests.chaos
 
 check: setup ## format, lint, types, import contracts, trial files, catalogues
 	$(BIN)/ruff format --check .

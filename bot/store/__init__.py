@@ -158,7 +158,7 @@ def _engine(url: str) -> Engine:
     common: dict[str, Any] = {
         "hide_parameters": True,  # error texts carry no answers
         "json_serializer": _dumps,
-        "json_deserializer": orjson.loads,
+        "json_deserializer": _loads,
     }
     if address.get_backend_name() != "sqlite":
         options = " ".join(f"-c {name}={value}" for name, value in SERVER.items())
@@ -188,6 +188,13 @@ def _dumps(value: Any) -> str:
         return orjson.dumps(value).decode()
     except TypeError:  # half a character, or a number beyond 64 bits: only in what is set aside as it came
         return json.dumps(value)
+
+
+def _loads(data: str | bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)
 
 
 def _on_connect(raw: Any, _record: Any) -> None:
