@@ -54,10 +54,15 @@ class Intake:
         self.parse, self.take, self.set_aside, self.acknowledge = parse, take, set_aside, acknowledge
         self._count = count
         self._careful_until = time.monotonic() + CAREFUL
+        self._alone = asyncio.Lock()
+        self._begun: dict[str, bool] = {}
+        """What was counted by this process, and whether it must be what ended those before."""
         self._background: set[asyncio.Task[None]] = set()
 
     def read(self, update: Mapping[str, Any]) -> Came:
         try:
+            if not isinstance(update, dict):
+                raise TypeError
             return Came(update, self.parse(update))
         except Exception as error:
             log.error("an update cannot be read: %s", type(error).__name__)
@@ -74,9 +79,8 @@ class Intake:
         try:
             if inbound.callback and tries == 0:
                 self._acknowledge(inbound.callback)
-            if await self._killed(came):
+            if not await self._taken(came, inbound):
                 return await self.aside(came.update, inbound)
-            await self.take(inbound)
         except Exception as error:
             if unstorable(error):
                 log.error("nothing can be stored now, try %s: %s", tries + 1, type(error).__name__)
@@ -85,16 +89,26 @@ class Intake:
             return "failed" if tries + 1 < TRIES else await self.aside(came.update, inbound)
         return "done"
 
-    async def _killed(self, came: Came) -> bool:
-        """Whether this update was begun so often, and never ended, that it must be what ends the process."""
+    async def _taken(self, came: Came, inbound: Inbound) -> bool:
+        """False for an update that was begun so often, and never ended, that it must be what ends the process."""
         if self._count is None:
-            return False
-        if time.monotonic() > self._careful_until:
-            self._count = None
-            return False
-        before = await self._count(str(came.update.get("update_id")))
-        crash.point("attempt_counted")
-        return before >= TRIES
+            await self.take(inbound)
+            return True
+        async with self._alone:  # those that share its transaction would be blamed with it
+            if self._count is not None and not await self._is_harmless(str(came.update.get("update_id"))):
+                return False
+            await self.take(inbound)
+        return True
+
+    async def _is_harmless(self, key: str) -> bool:
+        """Counts it once: what this process lived through was not what ended it, however often it comes again."""
+        if time.monotonic() > self._careful_until or self._count is None:
+            self._count, self._begun = None, {}
+            return True
+        if key not in self._begun:
+            self._begun[key] = await self._count(key) >= TRIES
+            crash.point("attempt_counted")
+        return not self._begun[key]
 
     async def aside(self, update: Mapping[str, Any], inbound: Inbound | None = None) -> Fate:
         try:

@@ -71,7 +71,10 @@ class Leadership:
         return True
 
     def _take_server(self) -> bool:
-        connection = self._store.engine.connect()
+        try:
+            connection = self._store.engine.connect()
+        except SQLAlchemyError:  # the server is gone: nobody leads until it is back
+            return False
         try:
             if not connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LEADING}).scalar():
                 connection.close()
