@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,6 +24,8 @@ LOOK = 1.0
 """Seconds between two looks into the outbox when nobody calls."""
 SHORTEST = 0.2
 """Seconds between two looks at least: a backlog is not looked through for every single message."""
+MOST = 200
+"""Messages that one look may start."""
 LAST_SENDS = 8.0
 """Seconds that sends already under way get when the process stops."""
 
@@ -88,9 +90,9 @@ class Delivery:
         self._paused = self._is_paused(db)
         if not self._sends_for(db):
             return 0
-        claimed = self._claim(db, outbox.heads(db, db.at))
-        db.claimed += claimed
-        return len(claimed)
+        before = len(db.claimed)
+        self._claim(db)
+        return len(db.claimed) - before
 
     def _sends_for(self, db: Transaction) -> bool:
         """Whether it is for this process to send, now that others can no longer change that."""
@@ -113,17 +115,23 @@ class Delivery:
             return
         lanes = db.lanes - (self._busy - db.freed)
         if lanes and self._sends_for(db):
-            db.claimed += self._claim(db, outbox.heads(db, db.at, lanes, most=len(lanes)))
+            self._claim(db, lanes)
 
-    def _claim(self, db: Transaction, due: list[Due]) -> list[Due]:
+    def _claim(self, db: Transaction, lanes: Collection[str] = ()) -> None:
+        """Claims what may go now, of these lanes or of all. After an outage only the last question is asked."""
         taken = (self._busy - db.freed) | {item.lane for item in db.claimed}
-        found = []
-        for item in due:
-            if item.lane in taken or item.channel not in self.channels or self._too_fast(item.chat):
+        overtaken = set()
+        for item in outbox.heads(db, db.at, lanes, most=len(lanes) or MOST):
+            if item.lane in taken or item.channel not in self.channels:
                 continue
-            outbox.sending(db, item)
-            found.append(item)
-        return found
+            if item.overtaken:
+                outbox.dead(db, item)
+                overtaken.add(item.lane)
+            elif not self._too_fast(item.chat):
+                outbox.sending(db, item)
+                db.claimed.append(item)
+        if overtaken:
+            self._claim(db, overtaken)
 
     def committed(self, db: Transaction) -> None:
         """From now on these lanes are busy, and no sooner."""

@@ -42,6 +42,7 @@ _quarantine = Quarantine.__table__  # type: ignore[attr-defined]
 _interest = Interest.__table__  # type: ignore[attr-defined]
 _attempt = Attempt.__table__  # type: ignore[attr-defined]
 
+_OPEN = insert(_conversation).returning(_conversation.c.id)
 _ADD_ANSWER, _ADD_MESSAGE = insert(_answer), insert(_message)
 _SAVE = (
     update(_conversation)
@@ -184,7 +185,7 @@ def open_new(
         "created_at": now,
         **_columns(conversation, now),
     }
-    key = db.execute(insert(_conversation).returning(_conversation.c.id), values).scalar_one()
+    key = db.at_once(_OPEN, values).scalar_one()
     kept = Kept(key, tag, channel, chat, conversation, 0, now, source)
     db.known[lane] = kept
     return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from bot.store.tables import LeadEvent, LeadRow, Staff
@@ -31,13 +31,20 @@ def get(db: Transaction, lead_id: int) -> Lead | None:
 
 def open_of(db: Transaction, channel: str, chat: str, trial: str) -> Lead | None:
     """The lead that this person already has open for this trial: there is never a second one."""
-    where = (
-        _lead.c.channel == channel,
-        _lead.c.chat == chat,
-        _lead.c.trial == trial,
+    row = {"channel": channel, "chat": chat, "trial": trial}
+    return db.at_once(_OPEN_OF, row).mappings().first()
+
+
+_OPEN_OF = (
+    select(_lead)
+    .where(
+        _lead.c.channel == bindparam("channel"),
+        _lead.c.chat == bindparam("chat"),
+        _lead.c.trial == bindparam("trial"),
         _lead.c.status.not_in(("closed", "withdrawn")),
     )
-    return db.execute(select(_lead).where(*where).with_for_update()).mappings().first()
+    .with_for_update()
+)
 
 
 def add(db: Transaction, **values: Any) -> int:
@@ -102,8 +109,10 @@ def member(db: Transaction, telegram_id: str) -> RowMapping | None:
     """The active member of staff with this Telegram account. Being in the group is not enough."""
     if not telegram_id.lstrip("-").isdigit():
         return None
-    where = (_staff.c.telegram_id == int(telegram_id), _staff.c.active)
-    return db.execute(select(_staff).where(*where)).mappings().first()
+    return db.at_once(_MEMBER, {"telegram_id": int(telegram_id)}).mappings().first()
+
+
+_MEMBER = select(_staff).where(_staff.c.telegram_id == bindparam("telegram_id"), _staff.c.active)
 
 
 def member_by_id(db: Transaction, staff_id: int | None) -> RowMapping | None:

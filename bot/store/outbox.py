@@ -15,7 +15,7 @@ from bot.store.tables import ConversationRow, OutboxRow
 from bot.store.transaction import Transaction
 
 _outbox = OutboxRow.__table__  # type: ignore[attr-defined]
-_earlier = _outbox.alias("earlier")
+_earlier, _later = _outbox.alias("earlier"), _outbox.alias("later")
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
 
 REPLY, STAFF, REMINDER = 0, 1, 2
@@ -68,6 +68,8 @@ class Due:
     attempts: int
     last: str
     """The provider's id of the question that is on the screen, "" if none."""
+    overtaken: bool
+    """A question that was never sent, and behind which another one of its conversation waits already."""
 
     @property
     def lane(self) -> str:
@@ -109,6 +111,7 @@ def put(
         "sent_at": None,
     }
     db.gather(_PUT, row)
+    db.known["envelope", dedupe_key] = envelope
     db.lanes.add(lane)
 
 
@@ -121,11 +124,21 @@ def heads(db: Transaction, now: datetime | None = None, lanes: Collection[str] =
     values: dict[str, Any] = {"now": when, "far": when + LONGEST_WAIT, "most": most}
     if lanes:
         values["lanes"] = list(lanes)
-    return [_due(row) for row in db.execute(_HEADS_IN if lanes else _HEADS, values).mappings()]
+    return [_due(row, db) for row in db.execute(_HEADS_IN if lanes else _HEADS, values).mappings()]
 
 
+_OVERTAKEN = (
+    select(_later.c.id)
+    .where(
+        _later.c.lane == _outbox.c.lane,
+        _later.c.id > _outbox.c.id,
+        _later.c.conversation_id == _outbox.c.conversation_id,
+        _later.c.question,
+    )
+    .exists()
+)
 _HEADS = (
-    select(_outbox, _conversation.c.question.label("last"))
+    select(_outbox, _conversation.c.question.label("last"), _OVERTAKEN.label("overtaken"))
     .join(_conversation, _conversation.c.id == _outbox.c.conversation_id, isouter=True)
     .where(
         _outbox.c.lane.is_not(None),
@@ -147,12 +160,13 @@ def waiting(db: Transaction) -> int:
     )
 
 
-def _due(row: RowMapping) -> Due:
+def _due(row: RowMapping, db: Transaction) -> Due:
+    envelope = db.known.get(("envelope", row["dedupe_key"]))  # put just now, or else as it was stored
     return Due(
         id=row["id"],
         channel=row["channel"],
         chat=row["chat"],
-        envelope=Envelope.from_json(row["envelope"]),
+        envelope=envelope or Envelope.from_json(row["envelope"]),
         conversation_id=row["conversation_id"],
         lead_id=row["lead_id"],
         sheet_of=row["sheet_of"],
@@ -160,6 +174,7 @@ def _due(row: RowMapping) -> Due:
         priority=row["priority"],
         attempts=row["attempts"],
         last=row["last"] or "",
+        overtaken=bool(row["question"] and row["overtaken"] and row["attempts"] == 0),
     )
 
 

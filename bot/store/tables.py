@@ -92,7 +92,7 @@ class LeadRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
     channel: str
-    chat: str
+    chat: str = Field(index=True)
     trial: str
     site: str
     locale: str

@@ -55,6 +55,10 @@ class Transaction:
         self.flush()
         return self.connection.execute(statement, rows)
 
+    def at_once(self, statement: Executable, row: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
+        """Executes what depends on nothing that was gathered, as leads and staff never do, and flushes nothing."""
+        return self.connection.execute(statement, row)
+
     def flush(self) -> None:
         gathered, self._gathered = self._gathered, {}
         for statement, rows in gathered.items():

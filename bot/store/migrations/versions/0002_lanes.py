@@ -28,6 +28,7 @@ def upgrade() -> None:
     ):
         op.create_index(name, "outbox", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.create_index("ix_outbox_chat", "outbox", ["chat"])
+    op.create_index("ix_lead_chat", "lead", ["chat"])
 
     for name in ("running", "paused"):
         op.add_column("heartbeat", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
