@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ["PTB_TIMEDELTA"] = "true"
 
 from bot.library import load
+from tests.chaos import outage
 from tests.chaos.storm import Storm
 from tests.postgres import Postgres
 
@@ -21,7 +22,7 @@ def main() -> int:
     told.add_argument("--people", type=int, default=1000)
     told.add_argument("--kills", type=int, default=200)
     told.add_argument("--seed", type=int, default=int(time.time()) % 10_000, help="printed, to run the same again")
-    told.add_argument("--only", choices=("sqlite", "postgresql"))
+    told.add_argument("--only", choices=("sqlite", "postgresql", "outage"))
     told.add_argument("--workers", type=int, default=4, help="on PostgreSQL (default: 4)")
     told.add_argument("--patience", type=float, default=3600.0)
     asked = told.parse_args()
@@ -47,6 +48,14 @@ def main() -> int:
             )
             for problem in found.problems or ["nothing lost, nothing twice, nothing out of order"]:
                 print(f"  {problem}")
+    if asked.only in (None, "outage"):
+        with tempfile.TemporaryDirectory(prefix="prescreen-chaos-") as folder:
+            found, drained, answered = outage.lasts(Path(folder), flow)
+        wrong += len(found.problems)
+        print(
+            f"23 hours of outage: {found.updates} updates taken in {drained:.0f} s, "
+            f"every reply sent in {answered:.0f} s at 25 a second; {found.problems or 'all in order'}"
+        )
     return 1 if wrong else 0
 
 
