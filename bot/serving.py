@@ -18,7 +18,7 @@ from bot.leader import Leadership, calls
 from bot.limits import Limits
 from bot.poll import Poller
 from bot.settings import Settings
-from bot.store import Store
+from bot.store import Store, unstorable
 from bot.turns import commands
 from bot.words import SOURCE
 from flows.speak import fill
@@ -62,7 +62,14 @@ class Serving:
             group.create_task(self._lead(intake))
             group.create_task(self._watch())
         crash.point("stopping")
-        await house.end()
+        try:
+            await house.end()
+        except Exception as error:
+            if not unstorable(error):
+                raise
+            log.warning(
+                "that this process stops cannot be noted, so the next one is careful: %s", type(error).__name__
+            )
 
     async def _alone(self) -> bool:
         """SQLite is served by one process: a second one waits, and says so."""

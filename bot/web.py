@@ -29,6 +29,8 @@ MOST = 200
 """Updates in hand at once; above it Telegram is asked to wait, which is true back-pressure."""
 COME_BACK = {"Retry-After": "5"}
 PATH = "/telegram"
+LAST_CALLS = 5
+"""Seconds that calls already under way get when the process stops. One may never be sent to its end."""
 
 Probe = Callable[[], Awaitable[None]]
 
@@ -134,7 +136,14 @@ def listener(address: str) -> socket.socket:
 
 async def serve(application: Starlette, listening: socket.socket, stop: asyncio.Event) -> None:
     """Answers on a port that was taken, until ``stop``."""
-    config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off", server_header=False)
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=LAST_CALLS,
+    )
     server = _Server(config)
     log.info("listening on port %s", listening.getsockname()[1])
     serving = asyncio.create_task(server.serve(sockets=[listening]))
