@@ -41,4 +41,4 @@ check: setup ## format, lint, types, import contracts, trial files, catalogues
 	$(BIN)/prescreen check
 
 bench: setup ## the speed of a turn, as ratios in one run
-	$(BIN)/python -m benchmarks.turn
+	$(BIN)/python -m benchmarks.turn && $(BIN)/python -m benchmarks.compare

@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.turn_driver import script
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
@@ -82,6 +84,18 @@ def _rate(ours: Figures, theirs: Figures) -> float:
     return ours["turns_per_s"] / theirs["turns_per_s"]
 
 
+def _best(ours: Figures, *theirs: Figures) -> float:
+    return ours["turns_per_s"] / max(each["turns_per_s"] for each in theirs)
+
+
+def _call(ours: Figures, theirs: Figures) -> float:
+    return ours["call_us"] / theirs["call_us"]
+
+
+def _imports(figures: Figures) -> float:
+    return figures["import_ms"] / figures["telegram_ms"]
+
+
 def _own(name: str) -> Callable[[Figures], float]:
     return lambda figures: figures[name]
 
@@ -91,6 +105,10 @@ def _more(name: str) -> Callable[[Figures, Figures], float]:
 
 
 PRODUCT, PTB, FLOOR = "benchmarks.turn_driver", "benchmarks.peers.ptb", "benchmarks.peers.floor"
+POSTGRES, CALL, SERVED = "benchmarks.on_postgres", "benchmarks.peers.call_out", "benchmarks.served"
+NODE = "benchmarks.peers.telegraf"
+TELEGRAF = "TELEGRAF"
+"""The environment's name for a folder where npm installed telegraf and better-sqlite3."""
 
 
 def _people(patients: int, *more: str) -> tuple[str, ...]:
@@ -108,8 +126,18 @@ def runs(quick: bool, long: bool) -> list[Run]:
         Run("sqlite, 100", PTB, _people(100, "--store", "sqlite")),
         Run("floor, 1", FLOOR, ("--batch", "1")),
         Run("floor, 64", FLOOR, ("--batch", "64")),
+        Run("call out, ours", CALL, ("--client", "ours")),
+        Run("call out, PTB's", CALL, ("--client", "ptb")),
+        Run("import", SERVED, ("--imports",), once=True),
         Run("arrivals", PRODUCT, ("--patients", "2000", "--rate", "1000")),
     ]
+    if TELEGRAF in os.environ:
+        found += [Run(f"telegraf, {patients}", NODE, (str(patients),)) for patients in (1, 100)]
+    if not quick:
+        found += [Run("served", SERVED, ("--patients", "100"))]
+        found += [Run(f"postgresql, {number}", POSTGRES, ("--workers", str(number))) for number in (1, 2, 4)]
+        floors = (1, 16, 64)
+        found += [Run(f"postgresql floor, {n}", POSTGRES, ("--floor", "--connections", str(n))) for n in floors]
     for stored in () if quick else (10_000, 100_000):
         found += [
             Run(f"product, 100, {stored}", PRODUCT, _people(100, "--stored", str(stored))),
@@ -120,13 +148,16 @@ def runs(quick: bool, long: bool) -> list[Run]:
     return found
 
 
+FLOORS = ("postgresql floor, 1", "postgresql floor, 16", "postgresql floor, 64")
 AIMS = [
     Aim("100 patients, against PTB + pickle, empty", ("product, 100", "pickle, 100"), _rate, 15, 30),
     Aim("... 10,000 stored", ("product, 100, 10000", "pickle, 100, 10000"), _rate, 500, 1000),
     Aim("... 100,000 stored", ("product, 100, 100000", "pickle, 100, 100000"), _rate, 5000, 15000),
     Aim("100 patients, against PTB with nothing stored", ("product, 100", "memory, 100"), _rate, 2.5, 5),
     Aim("... against PTB + SQLite", ("product, 100", "sqlite, 100"), _rate, 5, 10),
+    Aim("... against Telegraf + better-sqlite3", ("product, 100", "telegraf, 100"), _rate, 1.5, 3),
     Aim("1 patient, against PTB + pickle", ("product, 1", "pickle, 1"), _rate, 2.5, 4),
+    Aim("... against Telegraf + better-sqlite3", ("product, 1", "telegraf, 1"), _rate, 0.3, 0.6),
     Aim("share of the floor, 1 patient", ("product, 1", "floor, 1"), _rate, 0.35, 0.6, "%"),
     Aim("share of the floor, 100 patients", ("product, 100", "floor, 64"), _rate, 0.3, 0.55, "%"),
     Aim(
@@ -136,12 +167,35 @@ AIMS = [
     Aim("... start", ("product, 100, 1000000", "product, 100, 1000"), _more("start_ms"), 50, 10, " ms", True),
     Aim("random arrivals at 1,000 turns/s, p50", ("arrivals",), _own("p50_ms"), 3, 1.5, " ms", True),
     Aim("... p99", ("arrivals",), _own("p99_ms"), 10, 5, " ms", True),
+    Aim("PostgreSQL, 1 worker, against the best transaction a turn", ("postgresql, 1", *FLOORS), _best, 2, 4),
+    Aim("... 2 workers", ("postgresql, 2", *FLOORS), _best),
+    Aim("... 4 workers", ("postgresql, 4", *FLOORS), _best),
+    Aim(
+        "one call out, CPU against PTB's HTTPXRequest",
+        ("call out, ours", "call out, PTB's"),
+        _call,
+        0.5,
+        0.2,
+        less=True,
+    ),
+    Aim("import of the process against `import telegram.ext`", ("import",), _imports, 2.5, 1.6, less=True),
+    Aim("resident peak of the process", ("served",), _own("process_mb"), 90, 65, " MB", True),
+    Aim(
+        "tap to answer, local Bot API server, 100 patients, p95", ("served",), _own("p95_ms"), 100, 40, " ms", True
+    ),
 ]
 
 
 def measure(run: Run, folder: Path, seconds: float) -> dict[str, float] | None:
     """The figures of one run; None, and why on stderr, if it did not come to an end."""
     command = [sys.executable, "-m", run.module, *run.words, "--seconds", str(seconds), "--dir", str(folder)]
+    if run.module == NODE:
+        script(folder)
+        for end in ("", "-wal", "-shm"):
+            (folder / f"telegraf.db{end}").unlink(missing_ok=True)
+        program = Path(__file__).parent / "peers" / "telegraf.mjs"
+        command = ["node", str(program), str(folder / "script.json"), str(folder / "telegraf.db"), *run.words]
+        command.append(str(seconds))
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=SLOWEST)
         return dict(json.loads(done.stdout.splitlines()[-1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -49,7 +49,7 @@ class Phone:
         self.answered: asyncio.Future[None] | None = None
 
     def acts(self, sends: int | None = None) -> bytes:
-        """The update that the next act of the script makes; ``sends`` where other than the scripted answers come."""
+        """The update that the next act makes; ``sends`` where another number of answers comes than scripted."""
         act = self.script[self.at]
         self.at += 1
         self.left = act.sends if sends is None else sends
@@ -89,6 +89,8 @@ class Switchboard:
 
     phones: dict[int, Phone] = field(default_factory=dict)
     calls: int = 0
+    elsewhere: Callable[[dict[str, Any]], None] | None = None
+    """Takes messages to people whose phones are in another process."""
     ids: count[int] = field(default_factory=lambda: count(int(time.time() * 1000)))
     """Numbers for updates, taps and messages: greater in each later run, so that a file may be used again."""
 
@@ -114,6 +116,8 @@ class Switchboard:
                 message["reply_markup"] = params["reply_markup"]
             if phone is not None:
                 phone.sees(message)
+            elif self.elsewhere is not None and chat > 0:
+                self.elsewhere(message)
             return orjson.dumps({"ok": True, "result": message})
         if method == "getMe":
             return orjson.dumps({"ok": True, "result": BOT})

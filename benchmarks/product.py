@@ -58,12 +58,14 @@ class Product:
         self.start_ms = round((time.perf_counter() - began) * 1e3, 1)
         self.intake = Intake(telegram.parse, self.house.take, self.house.set_aside, self.channel.acknowledge)
 
-    async def open(self) -> None:
+    async def open(self, leads: bool = True) -> None:
         """As a process starts to serve; the time until it could take its first update counts as start."""
         began = time.perf_counter()
         await self.house.begin()
-        await self.house.lead("")
-        await self.house.delivery.look()
+        self.house.delivery.leads = leads
+        if leads:
+            await self.house.lead("")
+            await self.house.delivery.look()
         self.start_ms += round((time.perf_counter() - began) * 1e3, 1)
 
     async def take(self, body: bytes) -> None:

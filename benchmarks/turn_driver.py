@@ -15,12 +15,14 @@ import logging
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.load import measure
-from benchmarks.phones import Act, Switchboard
+from benchmarks.phones import Act
 from benchmarks.product import Product, Rehearsal, deployed
+from benchmarks.workers import Worker
 
 
 def script(folder: Path) -> list[Act]:
@@ -52,19 +54,22 @@ def database(folder: Path, stored: int) -> str:
 async def run(options: argparse.Namespace) -> dict[str, Any]:
     acts = script(options.dir)
     url = options.database or database(options.dir, options.stored)
-    board, deployment = Switchboard(), deployed()
-    product = Product(url, board, deployment)
+    deployment = deployed()
+    number, _, of = options.worker.partition("/")
+    worker = Worker(int(number), int(of), options.dir)
+    product = Product(url, worker.board, deployment)
     try:
-        await product.open()
-        found = await measure(
-            product,
-            board,
-            acts,
-            patients=options.patients,
-            at_once=options.concurrency,
-            seconds=options.seconds,
-            rate=options.rate,
-        )
+        async with worker.at_work(product):
+            await asyncio.sleep(max(0.0, options.start_at - time.time()))
+            found = await measure(
+                product,
+                worker.board,
+                acts,
+                patients=options.patients,
+                at_once=options.concurrency,
+                seconds=options.seconds,
+                rate=options.rate,
+            )
         await product.rests()
         return {
             **found,
@@ -87,6 +92,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0, help="turns a second at random, not in a closed loop")
     parser.add_argument("--dir", type=Path, help="where files go and are found again (default: a new one, removed)")
     parser.add_argument("--database", default="", metavar="URL", help="another database than a new SQLite file")
+    parser.add_argument("--worker", default="0/1", metavar="I/N", help="one of N processes on one database")
+    parser.add_argument("--start-at", type=float, default=0.0, help="seconds since 1970, for several at once")
     parser.add_argument("--rehearse", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
