@@ -29,7 +29,7 @@ MOST = 200
 """Updates in hand at once; above it Telegram is asked to wait, which is true back-pressure."""
 COME_BACK = {"Retry-After": "5"}
 PATH = "/telegram"
-LAST_CALLS = 5
+LAST_CALLS = 3
 """Seconds that calls already under way get when the process stops. One may never be sent to its end."""
 
 Probe = Callable[[], Awaitable[None]]

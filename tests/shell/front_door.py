@@ -123,7 +123,7 @@ class Door:
         poller = Poller(line, self.intake)
 
         async def until_done() -> None:
-            async with asyncio.timeout(300):
+            async with asyncio.timeout(90):
                 await poller.run(line.stop)
 
         self.run(until_done())
