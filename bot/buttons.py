@@ -47,7 +47,7 @@ class Buttons:
         return body[len(VERSION) + len(tag) :] if body.startswith(VERSION + tag) else None
 
     def _mac(self, chat: str, body: str) -> str:
-        digest = hmac.new(self.key, _bytes(f"{chat}|{body}"), hashlib.sha256).digest()
+        digest = hashlib.blake2b(_bytes(f"{chat}|{body}"), key=self.key, digest_size=MAC).digest()
         return urlsafe_b64encode(digest).decode()[:MAC]
 
 

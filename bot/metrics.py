@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -58,9 +59,15 @@ _GAUGES = {
 
 
 def count(counts: Mapping[Count, int]) -> None:
-    for (name, label), number in counts.items():
-        counter = _COUNTERS[name]
-        (counter.labels(label) if label else counter).inc(number)
+    for counted, number in counts.items():
+        _child(counted).inc(number)
+
+
+@lru_cache
+def _child(counted: Count) -> Counter:
+    name, label = counted
+    counter: Counter = _COUNTERS[name]
+    return counter.labels(label) if label else counter
 
 
 def span(name: str, seconds: float) -> None:
