@@ -26,7 +26,8 @@ from benchmarks.turn_driver import script
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+MEASURED, PARTS = "measured", "parts"
+"""The names of the page's markers."""
 SLOWEST = 300.0
 """Seconds after which one measurement is given up."""
 
@@ -165,6 +166,10 @@ AIMS = [
     ),
     Aim("... memory", ("product, 100, 1000000", "product, 100, 1000"), _more("peak_mb"), 5, 2, " MB", True),
     Aim("... start", ("product, 100, 1000000", "product, 100, 1000"), _more("start_ms"), 50, 10, " ms", True),
+    Aim(
+        "... one sweep with nothing to do, all turns wait", ("product, 100, 1000000",), _own("sweep_ms"), unit=" ms"
+    ),
+    Aim("... erasing one person, all turns wait", ("product, 100, 1000000",), _own("erase_ms"), unit=" ms"),
     Aim("random arrivals at 1,000 turns/s, p50", ("arrivals",), _own("p50_ms"), 3, 1.5, " ms", True),
     Aim("... p99", ("arrivals",), _own("p99_ms"), 10, 5, " ms", True),
     Aim("PostgreSQL, 1 worker, against the best transaction a turn", ("postgresql, 1", *FLOORS), _best, 2, 4),
@@ -247,9 +252,21 @@ def table(found: Mapping[str, Figures], number: int, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+def profile(folder: Path) -> str:
+    """Where a turn's time goes, alone and with a hundred at once."""
+    found = []
+    for patients in ("1", "100"):
+        command = [sys.executable, "-m", "benchmarks.parts", "--patients", patients, "--dir", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=SLOWEST)
+        found.append(done.stdout.strip())
+    return "\n\n".join(found)
+
+
+def write(name: str, text: str) -> None:
+    """Puts the text between two markers of the page."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def main() -> None:
@@ -263,10 +280,11 @@ def main() -> None:
     number, seconds = (1, 1.0) if options.quick else (options.rounds, options.seconds)
     with tempfile.TemporaryDirectory(prefix="prescreen-bench-") as folder:
         found = rounds(runs(options.quick, options.long), Path(folder), seconds, number)
-    text = table(found, number, seconds)
-    print(text)
-    if options.write:
-        write(text)
+        text = table(found, number, seconds)
+        print(text)
+        if options.write:
+            write(MEASURED, text)
+            write(PARTS, profile(Path(folder)))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.people import depth
+from benchmarks.people import FIRST, depth
 from benchmarks.product import Rehearsal
 from bot.store import Store
 
-FIRST = 1_000_000_000
-"""The first invented chat."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 Row = list[Any]
 

@@ -13,3 +13,12 @@ def depth(number: int, acts: int) -> int:
     if chance > 0.9:
         return acts
     return 4 + int((chance - 0.5) / 0.4 * (acts - 4))
+
+
+FIRST = 1_000_000_000
+"""The chat of the first person stored; the others follow."""
+
+
+def somebody(stored: int) -> int:
+    """One of those stored, another one each time."""
+    return FIRST + random.SystemRandom().randrange(stored)

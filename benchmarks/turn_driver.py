@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load import measure
+from benchmarks.people import somebody
 from benchmarks.phones import Act
 from benchmarks.product import Product, Rehearsal, deployed
 from benchmarks.workers import Worker
@@ -75,6 +76,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
             **found,
             "start_ms": round(product.start_ms, 1),
             "sweep_ms": await product.sweeps(),
+            **({"erase_ms": await product.erases(somebody(options.stored))} if options.stored else {}),
             "patients": options.patients,
             "concurrency": options.concurrency,
             "stored": options.stored,

@@ -36,7 +36,7 @@ from telegram.ext import (
 )
 
 from benchmarks.load import measure
-from benchmarks.people import depth
+from benchmarks.people import FIRST, depth
 from benchmarks.phones import TOKEN, Act, Network, Switchboard
 from benchmarks.turn_driver import script
 
@@ -198,7 +198,7 @@ def _pickled(folder: Path, acts: Sequence[Act], stored: int) -> Path:
     file = folder / f"peer-{stored}.pickle"
     answers, states = {}, {}
     for number in range(stored):
-        chat, came = 1_000_000_000 + number, max(1, min(depth(number, len(acts)), len(acts) - 1))
+        chat, came = FIRST + number, max(1, min(depth(number, len(acts)), len(acts) - 1))
         answers[chat] = {"at": came, **{act.step: act.types or "step:0:0" for act in acts[1:came]}}
         states[chat, chat] = came
     whole = {
