@@ -83,6 +83,11 @@ class Phone:
             self.answered = None
 
 
+def fresh() -> int:
+    """A number that no earlier run came up to, though it may have used many in a second: files are used again."""
+    return int(time.time() * 1e5)
+
+
 @dataclass
 class Switchboard:
     """Who is called by which number, and what the network answers."""
@@ -91,8 +96,8 @@ class Switchboard:
     calls: int = 0
     elsewhere: Callable[[dict[str, Any]], None] | None = None
     """Takes messages to people whose phones are in another process."""
-    ids: count[int] = field(default_factory=lambda: count(int(time.time() * 1000)))
-    """Numbers for updates, taps and messages: greater in each later run, so that a file may be used again."""
+    ids: count[int] = field(default_factory=lambda: count(fresh()))
+    """Numbers for updates, taps, messages and people."""
 
     def phone(self, script: Sequence[Act]) -> Phone:
         chat = next(self.ids)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.phones import Switchboard
+from benchmarks.phones import Switchboard, fresh
 from benchmarks.product import Product
 from bot.leader import calls
 
@@ -26,7 +25,7 @@ class Worker:
 
     def __init__(self, number: int, of: int, folder: Path) -> None:
         self.number, self.of, self.folder = number, of, folder
-        self.board = Switchboard(ids=count(int(time.time() * 1000) * of + number, of))
+        self.board = Switchboard(ids=count(fresh() * of + number, of))
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._place(number).unlink(missing_ok=True)
         self._done(number).unlink(missing_ok=True)
