@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 LOOK = 1.0
 """Seconds between two looks into the outbox when nobody calls."""
 SHORTEST = 0.2
-"""Seconds between two looks at least: a backlog is not looked through for every single message."""
+"""Seconds between two looks while the limits hold something back: it is not looked through for every message."""
 MOST = 200
 """Messages that one look may start."""
 LAST_SENDS = 8.0
@@ -67,8 +67,10 @@ class Delivery:
                 if not unstorable(error):
                     raise
                 log.error("the outbox cannot be read now: %s", type(error).__name__)
-            await _first(stop.wait(), timeout=SHORTEST)
-            await _first(self.wake.wait(), stop.wait(), timeout=max(0.0, self._pause - SHORTEST))
+            held_back = SHORTEST if self._pause < LOOK else 0.0
+            if held_back:
+                await _first(stop.wait(), timeout=held_back)
+            await _first(self.wake.wait(), stop.wait(), timeout=max(0.0, self._pause - held_back))
         self.leads = False
         if self._sends:
             await asyncio.wait(self._sends, timeout=LAST_SENDS)
