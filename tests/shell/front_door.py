@@ -140,9 +140,10 @@ class Door:
         self.run(all_of_them())
 
     def takes(self, *updates: Update) -> None:
-        """One after the other."""
+        """One after the other, each answered on the screen before the next one comes."""
         for update in updates:
             self.together([update])
+            self.run(self.house.delivery.drain())
 
     async def _until_done(self, came: Came) -> None:
         tries = 0
@@ -197,6 +198,13 @@ def door_to(url: str, *, careful: bool = False, deployment: Deployment = DEPLOYM
         yield door
     finally:
         door.close()
+
+
+def same(state: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two chats have come to the same point. Questions answered before they could be sent were not shown."""
+    shown = Counter(state["shown"]) - Counter(other["shown"])
+    last = [one["shown"][-1:] for one in (state, other)]
+    return {**state, "shown": None} == {**other, "shown": None} and not shown and last[0] == last[1]
 
 
 class Numbers:
