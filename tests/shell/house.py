@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+import bot.store
 from bot.buttons import Buttons
 from bot.deployment import Deployment
 from bot.house import House
@@ -27,6 +28,13 @@ NUMBERS = count(1)
 """Of updates: no two houses on one store hear the same one, unless a test says so."""
 SECONDS = 60.0
 """How long anything may take before it hangs. No test measures with it."""
+
+
+def hurries(patch: pytest.MonkeyPatch) -> None:
+    """For what is not about the power or the pace of this machine: nobody waits for the disk, or for company."""
+    patch.setitem(bot.store.PRAGMAS, "synchronous", 0)
+    patch.setitem(bot.store.SERVER, "synchronous_commit", "off")
+    patch.setattr("bot.writer.LAZY", 0.0)
 
 
 class Time:

@@ -32,7 +32,6 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-import bot.store
 from bot.messages import Came, Envelope, Sent
 from bot.store import Store
 from flows import place
@@ -41,7 +40,7 @@ from flows.conversation import Conversation
 from flows.flow import CONSENT
 from tests.conftest import FINE, TYPED
 from tests.shell.conftest import ANA, GROUP, LIBRARY, Somebody, plain
-from tests.shell.house import Housed, Time, Wire
+from tests.shell.house import Housed, Time, Wire, hurries
 
 STEPS = 40
 RUNS = max(5, 25 * int(os.environ.get("EXAMPLES", "100")) // 100)
@@ -344,8 +343,7 @@ def _fresh() -> tuple[Path, dict[str, list[Envelope]]]:
 
 @pytest.mark.slow
 def test_anything_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(bot.store.PRAGMAS, "synchronous", 0)
-    monkeypatch.setattr("bot.writer.LAZY", 0.0)
+    hurries(monkeypatch)
     relaxed = settings(
         max_examples=RUNS,
         stateful_step_count=STEPS,

@@ -19,7 +19,7 @@ from bot.store import Store, outbox
 from bot.surroundings import CALM, JUMP, Steady
 from tests.patient import NOW
 from tests.shell.conftest import LIBRARY, Somebody
-from tests.shell.house import Housed, Time
+from tests.shell.house import Housed, Time, hurries
 
 TRIAL = "nct06570291/v1"
 JUMPS = {"a day on": 24.0, "a day back": -24.0, "an hour on": 1.0, "an hour back": -1.0}
@@ -28,6 +28,7 @@ JUMPS = {"a day on": 24.0, "a day back": -24.0, "an hour on": 1.0, "an hour back
 @pytest.fixture
 def house(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Housed]:
     """The database's clock, where it has one, is set together with ours."""
+    hurries(monkeypatch)
     house = Housed(Store(database))
     monkeypatch.setattr("bot.house.clock_of", lambda db: house.time.now())
     yield house
@@ -276,6 +277,7 @@ def test_a_new_wish_outlives_the_old_reminder(house: Housed) -> None:
 def test_two_processes_may_sweep_at_once(
     postgres: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    hurries(monkeypatch)
     url = postgres.database()
     first = Housed(Store(url))
     for chat in range(501, 509):
