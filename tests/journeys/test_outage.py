@@ -356,8 +356,9 @@ def test_two_bots_with_one_token_are_told_of_each_other(site: Site) -> None:
 
 
 SHORT_SIGHTED = """
-import bot.store
-bot.store.SERVER["idle_in_transaction_session_timeout"] = "2s"
+import bot.serving, bot.store
+bot.serving.HOLD_SECONDS = 0.5
+bot.store.SERVER["idle_in_transaction_session_timeout"] = "3s"
 """
 
 
@@ -378,7 +379,7 @@ Leadership.holds = blind
 def test_a_leader_that_was_stopped_finds_another_one_leading(site: Site, postgres: Postgres, blind: bool) -> None:
     """T06. SIGSTOP under load, so long that the server gives its lead away; then SIGCONT: it writes nothing any more.
 
-    The server's patience is 2 s here, and 15 s in the product: `bot.store.SERVER`. A blind one does not even see
+    The server's patience is 3 s here, and 15 s in the product: `bot.store.SERVER`. A blind one does not even see
     that it no longer leads; what it wants to send is refused by its token.
     """
     url = postgres.database()
@@ -386,7 +387,7 @@ def test_a_leader_that_was_stopped_finds_another_one_leading(site: Site, postgre
     second = site.bot(url, changed=SHORT_SIGHTED)
     start(first)
     start(second, STANDS_BY)
-    with Crowd(second, 15, pause=0.04) as crowd:
+    with Crowd(second, 15, pause=0.05) as crowd:
         time.sleep(0.2)
         assert first.bot.process is not None
         first.bot.process.send_signal(signal.SIGSTOP)
