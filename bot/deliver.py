@@ -123,8 +123,10 @@ class Delivery:
         """Claims what may go now, of these lanes or of all. After an outage only the last question is asked."""
         taken = (self._busy - db.freed) | {item.lane for item in db.claimed}
         overtaken = set()
-        for item in outbox.heads(db, db.at, lanes, most=len(lanes) or MOST):
-            if item.lane in taken or item.channel not in self.channels:
+        due = outbox.heads(db, db.at, lanes, most=len(lanes) or MOST)
+        free = conversations.lock_free(db, {item.lane for item in due})
+        for item in due:
+            if item.lane in taken or item.lane not in free or item.channel not in self.channels:
                 continue
             if item.overtaken:
                 outbox.dead(db, item)
@@ -206,7 +208,7 @@ class Delivery:
         pause = 0.1
         while True:
             try:
-                await self.writer.write(partial(self._result, due, sent), lazy=True)
+                await self.writer.write(partial(self._result, due, sent), lane=due.lane, lazy=True)
             except Exception as error:  # it was sent: this must be written, or it would be sent again
                 log.error("a result cannot be stored now: %s", type(error).__name__)
                 await asyncio.sleep(pause)

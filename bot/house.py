@@ -154,7 +154,8 @@ class House:
                 await self.writer.write(partial(sweep.remind, reminder, deployment=deployed, now=at), reminder)
             except Exception as error:
                 log.error("a reminder failed and will be tried again: %s", type(error).__name__)
-        await self.writer.write(partial(sweep.forget, deployment=deployed, now=at))
+        while await self.writer.write(partial(sweep.forget, deployment=deployed, now=at)):
+            pass
 
     def _time(self, db: Transaction) -> datetime:
         """The database's own clock, which all processes share."""

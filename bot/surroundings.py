@@ -81,6 +81,8 @@ def examine(store: Store, now: datetime) -> Iterator[Found]:
             read = {name: db.execute(text(f"PRAGMA {name}")).scalar() for name in PRAGMAS}
             wrong = [name for name, value in PRAGMAS.items() if read[name] != value]
     yield Found("database can be written", True)
+    paused = before is not None and bool(before["paused"])
+    yield Found("sending", not paused, "Nothing is sent since a restore. Run: prescreen resume", grave=False)
     yield Found("database is set up to keep what it commits", not wrong, f"Not in force: {', '.join(wrong)}.")
     back = before is not None and before["at"] > now + JUMP
     yield Found(

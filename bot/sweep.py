@@ -18,6 +18,8 @@ from flows.engine import today_of
 log = logging.getLogger(__name__)
 
 DAYTIME = range(9, 20)
+FEW, MANY = 20, 5000
+"""People, and rows, that one step of forgetting removes."""
 KEPT = timedelta(days=7)
 """How long receipts and sent messages stay: Telegram sends nothing again after a day."""
 
@@ -56,10 +58,15 @@ def remind(reminder: Inbound, db: Transaction, deployment: Deployment, now: date
     return given
 
 
-def forget(db: Transaction, deployment: Deployment, now: datetime) -> None:
-    """The end of retention: answers without a lead, and what only served to take and send things once."""
-    for channel, chat in conversations.forgotten(db, now - timedelta(days=deployment.keep_days)):
+def forget(db: Transaction, deployment: Deployment, now: datetime) -> bool:
+    """The end of retention: answers without a lead, and what only served to take and send things once.
+
+    A few people at a time, since everybody else waits meanwhile; returns whether there are more.
+    """
+    old = conversations.forgotten(db, now - timedelta(days=deployment.keep_days), FEW)
+    for channel, chat in old:
         conversations.erase(db, channel, chat, wishes=False)
         log.info("answers erased after %s days without a lead", deployment.keep_days)
-    conversations.forget_receipts(db, now - KEPT)
-    outbox.forget(db, now - KEPT)
+    conversations.forget_receipts(db, now - KEPT, MANY)
+    outbox.forget(db, now - KEPT, MANY)
+    return len(old) == FEW

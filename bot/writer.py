@@ -37,6 +37,8 @@ class Job:
 
     do: Callable[[Transaction], Any]
     inbound: Inbound | None
+    lane: str
+    """The chat it changes, locked for it; "" if none."""
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
     result: Any = None
@@ -68,7 +70,12 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     async def write(
-        self, do: Callable[[Transaction], T], inbound: Inbound | None = None, *, lazy: bool = False
+        self,
+        do: Callable[[Transaction], T],
+        inbound: Inbound | None = None,
+        *,
+        lane: str = "",
+        lazy: bool = False,
     ) -> T:
         """Runs ``do`` in a transaction and returns once it is committed. Raises what ``do`` or the database raised.
 
@@ -76,7 +83,7 @@ class Writer:
         A ``lazy`` job waits a moment for company.
         """
         loop = asyncio.get_running_loop()
-        job = Job(do, inbound, loop, loop.create_future())
+        job = Job(do, inbound, inbound.lane if inbound else lane, loop, loop.create_future())
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
@@ -141,6 +148,7 @@ class Writer:
             raise self.broken
         with self.store.begin(self.clock()) as db:
             crash.point("begun")
+            conversations.lock(db, {job.lane for job in jobs if job.lane})
             inbounds = [job.inbound for job in jobs if job.inbound is not None]
             if inbounds:
                 conversations.foresee(db, inbounds, db.at)

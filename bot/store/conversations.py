@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -99,9 +99,9 @@ class Kept:
 
 
 def foresee(db: Transaction, inbounds: Sequence[Inbound], now: datetime) -> None:
-    """Locks the chats, takes the receipts and reads the conversations of a whole batch, one statement each."""
+    """Takes the receipts and reads the conversations of a whole batch, one statement each."""
     lanes = sorted({inbound.lane for inbound in inbounds})
-    _lock(db, lanes)
+    lock(db, lanes)
     keys = dict.fromkeys((inbound.channel, inbound.external_id) for inbound in inbounds)
     rows = [{"channel": channel, "external_id": external_id, "at": now} for channel, external_id in keys]
     fresh = db.execute(_TAKE_RECEIPTS["postgresql" if db.server else "sqlite"], rows)
@@ -112,17 +112,29 @@ def foresee(db: Transaction, inbounds: Sequence[Inbound], now: datetime) -> None
     db.known.update((lane, kept.get(lane)) for lane in lanes)
 
 
-def _lock(db: Transaction, lanes: Sequence[str]) -> None:
+def lock(db: Transaction, lanes: Collection[str]) -> None:
     """Nobody else moves these chats until the transaction ends. In one order, so that nobody waits in a ring."""
-    if db.server:
-        keys = sorted(
-            int.from_bytes(hashlib.blake2b(lane.encode(), digest_size=8).digest(), "big", signed=True)
-            for lane in lanes
-        )
-        db.execute(_LOCK, {"keys": keys})
+    new = set(lanes) - db.locked
+    if db.server and new:
+        db.execute(_LOCK, {"keys": sorted(_key(lane) for lane in new)})
+        db.locked |= new
 
 
-_LOCK = text("SELECT pg_advisory_xact_lock(key) FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key) AS keys")
+def lock_free(db: Transaction, lanes: Collection[str]) -> set[str]:
+    """Locks those of these chats that nobody else moves just now, and returns them; it waits for none."""
+    new = {_key(lane): lane for lane in set(lanes) - db.locked}
+    if db.server and new:
+        free = db.execute(_TRY_LOCK, {"keys": list(new)})
+        db.locked |= {new[key] for key, got in free if got}
+    return set(lanes) & db.locked if db.server else set(lanes)
+
+
+def _key(lane: str) -> int:
+    return int.from_bytes(hashlib.blake2b(lane.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+_TRY_LOCK = text("SELECT key, pg_try_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
 def take_receipt(db: Transaction, inbound: Inbound, now: datetime) -> bool:
@@ -281,8 +293,8 @@ def reminders_due(db: Transaction, today: date) -> list[Kept]:
     return [_kept(row) for row in db.execute(select(_conversation).where(*where)).mappings()]
 
 
-def forgotten(db: Transaction, before: datetime) -> list[tuple[str, str]]:
-    """Chats whose last word is older than ``before``, that raised no lead and wait for no reminder."""
+def forgotten(db: Transaction, before: datetime, most: int) -> list[tuple[str, str]]:
+    """Some of the chats whose last word is older than ``before``, that raised no lead and wait for no reminder."""
     has_lead = exists().where(
         _lead.c.channel == _conversation.c.channel,
         _lead.c.chat == _conversation.c.chat,
@@ -294,7 +306,7 @@ def forgotten(db: Transaction, before: datetime) -> list[tuple[str, str]]:
         ~has_lead,
         _conversation.c.lane.is_not(None),
     )
-    rows = db.execute(select(_conversation.c.channel, _conversation.c.chat).where(*where))
+    rows = db.execute(select(_conversation.c.channel, _conversation.c.chat).where(*where).limit(most))
     return [(channel, chat) for channel, chat in rows]
 
 
@@ -315,10 +327,12 @@ def messages_of(db: Transaction, channel: str, chat: str, since: datetime) -> li
     return sorted({number for number in ids if number.isdigit()}, key=int)
 
 
-def forget_receipts(db: Transaction, before: datetime) -> None:
+def forget_receipts(db: Transaction, before: datetime, most: int) -> None:
     """Telegram sends nothing again after a day. Receipts lie in the order of time: only the old ones are read."""
-    first = select(_receipt.c.id).where(_receipt.c.at >= before).order_by(_receipt.c.id).limit(1)
-    db.execute(delete(_receipt).where(_receipt.c.id < func.coalesce(first.scalar_subquery(), 2**62)))
+    lowest = db.execute(select(func.min(_receipt.c.id))).scalar()
+    if lowest is not None:
+        old = (_receipt.c.id < lowest + most, _receipt.c.at < before)
+        db.execute(delete(_receipt).where(*old))
 
 
 def add_interest(db: Transaction, channel: str, chat: str, locale: str, now: datetime) -> None:

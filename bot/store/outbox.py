@@ -206,7 +206,8 @@ def sent(db: Transaction, due: Due, provider_id: str, now: datetime) -> None:
 def later(db: Transaction, due: Due, now: datetime, wait: float, *, unsure: bool = False) -> None:
     extra = {"unsure": _outbox.c.unsure + 1} if unsure else {}
     until = now + min(timedelta(seconds=wait), LONGEST_WAIT)
-    _set(db, _outbox.c.id == due.id, state="due", not_before=until, **extra)
+    waits = (_outbox.c.id == due.id) & _outbox.c.lane.is_not(None)  # an answer may have proved that it arrived
+    _set(db, waits, state="due", not_before=until, **extra)
 
 
 def dead(db: Transaction, due: Due) -> None:
@@ -244,11 +245,12 @@ def move_lane(db: Transaction, channel: str, chat: str, to: str) -> None:
     db.lanes.add(lane)
 
 
-def forget(db: Transaction, before: datetime) -> None:
+def forget(db: Transaction, before: datetime, most: int) -> None:
     """What is done with goes in the end; rows lie in the order of time, so only the old ones are read."""
-    first = select(_outbox.c.id).where(_outbox.c.created_at >= before).order_by(_outbox.c.id).limit(1)
-    old = _outbox.c.id < func.coalesce(first.scalar_subquery(), 2**62)
-    db.execute(delete(_outbox).where(old, _outbox.c.lane.is_(None)))
+    lowest = db.execute(select(func.min(_outbox.c.id)).where(_outbox.c.lane.is_(None))).scalar()
+    if lowest is not None:
+        old = (_outbox.c.id < lowest + most, _outbox.c.created_at < before, _outbox.c.lane.is_(None))
+        db.execute(delete(_outbox).where(*old))
 
 
 def _set(db: Transaction, where: Any, **values: Any) -> None:

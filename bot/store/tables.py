@@ -26,11 +26,19 @@ class ConversationRow(SQLModel, table=True):
     """One person's way through one trial. ``state`` is the conversation; the other columns serve queries."""
 
     __tablename__ = "conversation"
+    __table_args__ = (
+        Index(
+            "conversation_to_remind",
+            "remind_on",
+            sqlite_where=text("remind_on IS NOT NULL"),
+            postgresql_where=text("remind_on IS NOT NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     tag: str = Field(unique=True)
     channel: str
-    chat: str
+    chat: str = Field(index=True)
     lane: str | None = Field(default=None, unique=True, index=True)
     """``channel:chat`` while this is the chat's current conversation; None when another has taken its place."""
     flow: str
@@ -45,7 +53,7 @@ class ConversationRow(SQLModel, table=True):
     """The provider's id of the question that is on the screen, to edit it in place."""
     pressed: str = ""
     """The provider's id of the message whose button was taken last: a second tap on it says nothing new."""
-    remind_on: date | None = Field(default=None, index=True)
+    remind_on: date | None = None
     revision: int = 0
     created_at: datetime
     updated_at: datetime = Field(index=True)
@@ -150,7 +158,9 @@ class OutboxRow(SQLModel, table=True):
     lane: str | None = None
     """``channel:chat`` while it waits to be sent; None once it was sent, or never will be."""
     dedupe_key: str = Field(unique=True)
-    conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
+    conversation_id: int | None = Field(
+        default=None, foreign_key="conversation.id", ondelete="SET NULL", index=True
+    )
     lead_id: int | None = Field(default=None, foreign_key="lead.id")
     """The lead whose one notice in the group this is."""
     sheet_of: int | None = Field(default=None, foreign_key="lead.id")

@@ -20,6 +20,8 @@ class Transaction:
         """When it is, for everything that is done in this transaction."""
         self.known: dict[Hashable, Any] = {}
         """What was read already, by a key of the reader's own."""
+        self.locked: set[str] = set()
+        """Lanes that nobody else moves until this ends, where there is anybody else."""
         self.lanes: set[str] = set()
         """Lanes that may have something to send because of this transaction."""
         self.freed: set[str] = set()

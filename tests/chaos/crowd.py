@@ -70,7 +70,8 @@ class Walker:
         chat = self.person.chat
         with chat.server.changed:
             for message in reversed(chat.kept.values()):
-                if message.from_bot and message.changed > chat.acted and message.rows:
+                fresh = message.from_bot and message.changed > chat.acted
+                if fresh and "inline_keyboard" in message.markup:
                     return message
         return None
 

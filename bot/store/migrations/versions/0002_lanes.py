@@ -18,6 +18,11 @@ def upgrade() -> None:
     op.drop_column("conversation", "current")
     op.create_index("ix_conversation_lane", "conversation", ["lane"], unique=True)
 
+    op.create_index("ix_conversation_chat", "conversation", ["chat"])
+    op.drop_index("ix_conversation_remind_on", "conversation")
+    due = sa.text("remind_on IS NOT NULL")
+    op.create_index("conversation_to_remind", "conversation", ["remind_on"], sqlite_where=due, postgresql_where=due)
+
     op.add_column("outbox", sa.Column("lane", sqlmodel.sql.sqltypes.AutoString(), nullable=True))
     op.execute("UPDATE outbox SET lane = channel || ':' || chat WHERE state IN ('due', 'sending')")
     op.drop_index("ix_outbox_state", "outbox")
@@ -28,6 +33,7 @@ def upgrade() -> None:
     ):
         op.create_index(name, "outbox", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.create_index("ix_outbox_chat", "outbox", ["chat"])
+    op.create_index("ix_outbox_conversation_id", "outbox", ["conversation_id"])
     op.create_index("ix_lead_chat", "lead", ["chat"])
 
     for name in ("running", "paused"):
