@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from bot import crash
+from bot.store import Store
 from flows.flow import Flow
 from tests.chaos.checks import Figures, check
 from tests.chaos.crowd import Crowd
 from tests.chaos.storm import Storm, until_quiet
-from tests.journeys.bot_process import BotProcess
+from tests.journeys.bot_process import ROOT, BotProcess
 from tests.postgres import Postgres
+from tests.shell.conftest import Desk, Somebody
 from tests.telegram_server import Group, TelegramServer
 
 pytestmark = pytest.mark.slow
 
-ELSEWHERE = {"reminded", "answered"}
-"""Points that need a reminder, or the webhook: tests/shell/test_time.py and below."""
+ELSEWHERE = {"reminded"}
+"""Needs a day in three months' time: below."""
 PASSES = {"begun": 9, "foreseen": 5, "turned": 7, "claimed": 4, "committed": 6, "told": 8, "sending": 5, "sent": 4,
           "result_written": 3, "result_stored": 3, "received": 6, "offset_moved": 5}  # fmt: skip
 """At which passing the process dies, where the first one would be before anybody has said anything."""
@@ -68,6 +74,8 @@ def play(point: str, folder: Path, flow: Flow, url: str = "") -> None:
     with TelegramServer() as server:
         team = server.group("Study team", [server.person("Mara")])
         bot = BotProcess(server, folder, team, url)
+        if point == "answered":
+            bot.environment |= webhook()
         scene = Scene(server, bot, flow, team)
         try:
             if point == "attempt_counted":  # only after a process that ended without a word
@@ -89,6 +97,47 @@ def play(point: str, folder: Path, flow: Flow, url: str = "") -> None:
         finally:
             if bot.is_up:
                 bot.kill()
+
+
+def webhook() -> dict[str, str]:
+    """Settings for a webhook on a port of the system's."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://{listen}/telegram"
+    return {"BOT_MODE": "webhook", "LISTEN": listen, "WEBHOOK_URL": url, "WEBHOOK_SECRET": "s" * 40}
+
+
+REMIND = """
+import asyncio, sys
+from datetime import datetime
+from bot.house import House
+from bot.store import Store
+from tests.shell.conftest import Desk
+later = datetime.fromisoformat(sys.argv[2])
+house = House(Store(sys.argv[1]), Desk.deployed(), {}, clock=lambda: later)
+asyncio.run(house.sweep())
+house.close()
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_process_dies_at_a_reminder(database: str) -> None:
+    """Whenever it dies, the reminder is given once. (A server goes by its own clock, which nobody here can set.)"""
+    desk = Desk(Store(database))
+    person = Somebody(desk).starts().walks_to("half_year").says("2").presses("Gel or lubricant").says("2026-11-14")
+    person.walks_to("check").presses("All correct, go on").presses("Remind me").presses("No, thank you")
+    desk.waits(days=84, hours=1)
+    for crash_at, code in (("reminded:1", -signal.SIGKILL), ("", 0), ("", 0)):
+        done = subprocess.run(
+            [sys.executable, "-c", REMIND, database, desk.now.isoformat()],
+            cwd=ROOT,
+            env={**os.environ, "PRESCREEN_CRASH": crash_at},
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == code
+    assert person.seen.count("the reminder you asked for") == 1
+    desk.store.close()
 
 
 @pytest.mark.parametrize("point", [point for point in crash.POINTS if point not in ELSEWHERE])
