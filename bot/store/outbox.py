@@ -132,6 +132,7 @@ _OVERTAKEN = (
     .where(
         _later.c.lane == _outbox.c.lane,
         _later.c.id > _outbox.c.id,
+        _later.c.created_at > _outbox.c.created_at,  # by a later turn: one turn may show a page and ask
         _later.c.conversation_id == _outbox.c.conversation_id,
         _later.c.question,
     )

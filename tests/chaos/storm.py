@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from flows.flow import Flow
 from tests.chaos.checks import Figures, check
@@ -85,7 +85,7 @@ class _Raging:
         self.storm, self.server, self.bot, self.crowd = storm, server, bot, crowd
         self.figures, self.postgres = figures, postgres
         self.chance = random.Random(storm.seed)
-        self.engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        self.engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
         self.next_kill = self.next_restart = self.next_fault = 0.0
 
     def run(self) -> None:
@@ -155,7 +155,7 @@ class _Raging:
 
 def until_quiet(server: TelegramServer, url: str, revive: Callable[[], None], seconds: float = 120.0) -> None:
     """Until every update is taken and every message has gone."""
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         revive()

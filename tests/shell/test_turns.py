@@ -8,7 +8,7 @@ import pytest
 
 from bot.desk.work import hand_back
 from bot.house import House
-from bot.messages import Inbound
+from bot.messages import Envelope, Inbound, Sent
 from bot.store import conversations, outbox
 from tests.shell.conftest import ANA, GROUP, LI, Desk, Somebody, plain
 
@@ -330,3 +330,32 @@ def test_what_fails_again_can_be_set_aside_again(desk: Desk, rosa: Somebody) -> 
         asyncio.run(house.set_aside({"update_id": 1}, inbound))
     assert desk.one("SELECT count(*) FROM quarantine") == 2
     assert "Your answers are safe" in desk.sent()[-1].text
+
+
+def test_after_a_silence_only_the_last_question_is_asked(desk: Desk, rosa: Somebody) -> None:
+    """What was answered or asked again meanwhile is not sent; what is no question is, and so is a page of one turn."""
+    rosa.starts()
+    desk.rows("UPDATE outbox SET state = 'sent', lane = NULL RETURNING id")
+    for text in ("who is there", "hello", "is anybody there"):
+        desk.waits(minutes=1)
+        rosa.says(text)
+    with desk.store.begin(desk.now) as db:
+        waiting = outbox.heads(db)
+    assert not waiting[0].overtaken and "Hello" not in waiting[0].envelope.text
+    sent: list[Envelope] = []
+
+    class Wire:
+        name = "telegram"
+
+        async def send(self, chat: str, envelope: Envelope, last: str) -> Sent:
+            sent.append(envelope)
+            return Sent("sent", str(len(sent)))
+
+    async def drains() -> None:
+        house = House(desk.store, desk.deployment, {"telegram": Wire()}, clock=desk.clock)
+        await house.delivery.drain()
+        house.close()
+
+    asyncio.run(drains())
+    assert len([envelope for envelope in sent if envelope.rows]) == 1 and sent[-1].rows
+    assert len(sent) == 4  # three lines that it was not understood, and the question once
