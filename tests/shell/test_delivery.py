@@ -36,6 +36,9 @@ from tests.shell.house import SECONDS, Housed, Time, Wire, hurries
 from tests.shell.test_limits import Strict
 from tests.telegram_server import Chat, Failure, Manner, Person, TelegramServer
 
+pytestmark = pytest.mark.slow
+
+
 ROOT = Path(__file__).parent.parent.parent
 EVER = float("inf")
 

@@ -28,6 +28,9 @@ from bot.writer import Writer
 from tests.faulty_disk import FaultyDisk, Keep, NotReachable, write
 from tests.shell.conftest import Desk, Somebody
 
+pytestmark = pytest.mark.slow
+
+
 NAME = "prescreen.db"
 PERCENT = int(os.environ.get("EXAMPLES", "100"))
 KEEPS: tuple[Keep, ...] = ("none", "half", "all")

@@ -33,6 +33,9 @@ from tests.postgres import Postgres
 from tests.shell.conftest import ANA, Somebody
 from tests.shell.house import SECONDS, Housed
 
+pytestmark = pytest.mark.slow
+
+
 EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = Path(bot.store.__file__).parent / "migrations"

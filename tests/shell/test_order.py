@@ -33,6 +33,9 @@ from tests.shell.front_door import (
     words_for,
 )
 
+pytestmark = pytest.mark.slow
+
+
 SEED = 6570291
 
 

@@ -42,6 +42,9 @@ from tests.conftest import FINE, TYPED
 from tests.shell.conftest import ANA, GROUP, LIBRARY, Somebody, plain
 from tests.shell.house import Housed, Time, Wire, hurries
 
+pytestmark = pytest.mark.slow
+
+
 STEPS = 40
 RUNS = max(5, 25 * int(os.environ.get("EXAMPLES", "100")) // 100)
 FIRST = LIBRARY.newest("nct06570291")
