@@ -175,7 +175,7 @@ def _engine(url: str) -> Engine:
         options = " ".join(f"-c {name}={value}" for name, value in SERVER.items())
         return create_engine(
             address.set(drivername="postgresql+psycopg"),
-            connect_args={"options": options, "connect_timeout": 5},
+            connect_args={"options": options, "connect_timeout": 5, "tcp_user_timeout": 10_000},
             pool_pre_ping=True,
             pool_size=4,
             **common,
