@@ -25,7 +25,7 @@ from bot.messages import Came, Inbound
 from bot.store import BadDatabase, Store
 from bot.turns import take_turn
 from bot.writer import Writer
-from tests.faulty_disk import FaultyDisk, Keep, NotReachable, write
+from tests.faulty_disk import FaultyDisk, Keep, write
 from tests.shell.conftest import Desk, Somebody
 
 pytestmark = pytest.mark.slow
@@ -92,11 +92,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     (tmp_path / "disk").mkdir()
-    try:
-        disk = FaultyDisk(tmp_path / "disk")
-    except NotReachable as error:
-        pytest.skip(str(error))
-    with disk:
+    with FaultyDisk(tmp_path / "disk") as disk:
         machine = Machine(disk)
         yield machine
         machine.stop()
