@@ -359,3 +359,14 @@ def test_after_a_silence_only_the_last_question_is_asked(desk: Desk, rosa: Someb
     asyncio.run(drains())
     assert len([envelope for envelope in sent if envelope.rows]) == 1 and sent[-1].rows
     assert len(sent) == 4  # three lines that it was not understood, and the question once
+
+
+def test_a_group_that_got_a_new_number_can_still_claim(desk: Desk, rosa: Somebody) -> None:
+    """Telegram gives a group that grows another number; the cards that are in it already stay good."""
+    rosa.starts().walks_to("check").sends()
+    (card,) = [envelope for envelope in desk.sent(GROUP) if envelope.rows]
+    claim = card.rows[0][0][1]
+    desk.take("press", "-1009999", sender=str(ANA), press=claim, message="7", group=True)
+    assert desk.one("SELECT status FROM lead") == "claimed"
+    desk.take("press", str(LI), sender=str(LI), press=claim, message="8")  # in a private chat it says nothing
+    assert desk.one("SELECT owner_id FROM lead") == 1
