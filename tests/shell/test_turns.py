@@ -370,3 +370,17 @@ def test_a_group_that_got_a_new_number_can_still_claim(desk: Desk, rosa: Somebod
     assert desk.one("SELECT status FROM lead") == "claimed"
     desk.take("press", str(LI), sender=str(LI), press=claim, message="8")  # in a private chat it says nothing
     assert desk.one("SELECT owner_id FROM lead") == 1
+
+
+def test_a_turn_on_what_is_no_longer_so_writes_nothing(desk: Desk, rosa: Somebody) -> None:
+    """The last guard behind the locks: a conversation is saved only over the revision that was read."""
+    rosa.starts().walks_to("knee")
+    before = desk.rows("SELECT revision, step FROM conversation")
+    with pytest.raises(conversations.Conflict), desk.store.begin() as db:
+        kept = conversations.current(db, "telegram", "501")
+        assert kept is not None
+        kept.revision -= 1
+        conversations.add_message(db, kept.id, "too late", desk.now, outgoing=False, step="knee")
+        conversations.save(db, kept, kept.conversation, desk.now)
+    assert desk.rows("SELECT revision, step FROM conversation") == before
+    assert desk.one("SELECT count(*) FROM message WHERE text = 'too late'") == 0
