@@ -36,6 +36,7 @@ def deployment(settings: Settings, library: Library | None = None) -> Deployment
         raise BadSettings([f"TRIAL names no trial. Known: {', '.join(library.slugs)}."])
     token = settings.telegram_token
     secret = token.get_secret_value() if token else "a terminal needs no secret"
+    key = settings.master_key.get_secret_value() if settings.master_key else secret
     return Deployment(
         library=library,
         languages=Languages(),
@@ -44,6 +45,8 @@ def deployment(settings: Settings, library: Library | None = None) -> Deployment
         keep_days=settings.keep_days,
         staff_group=str(settings.staff_group) if settings.staff_group else "",
         staff_language=settings.staff_language,
+        desk_url=settings.desk_url or "",
+        key=hashlib.sha256(b"prescreen " + key.encode()).digest(),
     )
 
 

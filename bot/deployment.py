@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from bot.buttons import Buttons
@@ -20,3 +21,11 @@ class Deployment:
     staff_group: str = ""
     """The chat where site staff get notices; "" where there is none."""
     staff_language: str = "en"
+    desk_url: str = ""
+    """The public address of the web inbox, without a path; "" where there is none."""
+    key: bytes = b"of a terminal"
+    """What every other secret of this deployment is made from."""
+
+    def secret(self, purpose: str) -> bytes:
+        """A key of 32 bytes for one purpose, which tells nothing of the others."""
+        return hashlib.blake2b(purpose.encode(), key=self.key[:64], digest_size=32).digest()

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     webhook_url: str | None = Field(default=None, pattern=r"^https?://[^/]+.*/telegram$")
     webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     listen: str | None = Field(default=None, pattern=r"^[^:]+:\d{1,5}$")
+    desk_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    master_key: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     send_speed: float = Field(default=1.0, gt=0, le=100)
 
 
@@ -83,6 +85,8 @@ REMEDIES = {
     "WEBHOOK_URL": "Use the public address that leads here, ending in /telegram.",
     "WEBHOOK_SECRET": "Use 32 to 256 random letters, digits, _ or -.",
     "LISTEN": "Use host:port, like 127.0.0.1:8080.",
+    "DESK_URL": "Use the public address of the web inbox without a path, like https://desk.example.org.",
+    "MASTER_KEY": "Use 32 to 256 random letters, digits, _ or -.",
     "SEND_SPEED": "Use a number above 0, up to 100; 1 is Telegram's standard.",
     "STAFF_GROUP": "Use the number of the staff group, like -1001234567890.",
 }

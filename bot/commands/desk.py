@@ -8,10 +8,9 @@ import sys
 from typing import Any
 
 from bot.app import deployment
-from bot.desk.cards import FIT, Cards
-from bot.handlers.happening import cards_for
+from bot.desk.cards import FIT, Cards, cards_for
 from bot.settings import load
-from bot.store import Store, leads
+from bot.store import Store, leads, staff
 
 PROBLEM, USAGE = 1, 2
 
@@ -22,8 +21,8 @@ def add_to(verbs: Any) -> None:
     queue.add_argument("--closed", action="store_true", help="closed and withdrawn leads too")
     queue.add_argument("--json", action="store_true", help="for a machine")
     queue.set_defaults(run=_leads)
-    staff = verbs.add_parser("staff", help="who may work leads")
-    what = staff.add_subparsers(dest="what", required=True, metavar="WHAT")
+    people = verbs.add_parser("staff", help="who may work leads")
+    what = people.add_subparsers(dest="what", required=True, metavar="WHAT")
     add = what.add_parser("add", help="add a member of staff")
     add.add_argument("name", help="the first name that patients will read")
     add.add_argument("--telegram", type=int, required=True, help="the number of their Telegram account")
@@ -76,14 +75,14 @@ def _in_full(cards: Cards, row: Any, history: Any) -> str:
 
 def _staff_add(options: argparse.Namespace) -> int:
     with Store(load().database_url).begin() as db:
-        leads.add_member(db, options.name, options.telegram, options.language)
+        staff.add(db, options.name, options.telegram, options.language)
     print(f"{options.name} may work leads. Ask them to open the bot and tap Start once.")
     return 0
 
 
 def _staff_list(options: argparse.Namespace) -> int:
     with Store(load().database_url).begin() as db:
-        members = leads.members(db)
+        members = staff.every(db)
     if not members:
         print("Nobody yet. Add somebody: prescreen staff add NAME --telegram NUMBER")
     for member in members:
@@ -93,7 +92,7 @@ def _staff_list(options: argparse.Namespace) -> int:
 
 def _staff_disable(options: argparse.Namespace) -> int:
     with Store(load().database_url).begin() as db:
-        if leads.disable_member(db, options.telegram):
+        if staff.disable(db, telegram_id=options.telegram):
             print("Disabled.")
             return 0
     print("There is no member of staff with that number.", file=sys.stderr)

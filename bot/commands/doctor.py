@@ -15,7 +15,7 @@ from bot.channels.telegram import Telegram
 from bot.library import BadTrials, load
 from bot.settings import BadSettings, Settings
 from bot.settings import load as load_settings
-from bot.store import BadDatabase, Store, leads
+from bot.store import BadDatabase, Store, staff
 from bot.surroundings import Found, examine
 
 PROBLEM = 1
@@ -72,14 +72,14 @@ def _database(settings: Settings) -> Iterator[Found]:
     try:
         found = list(examine(store, datetime.now(UTC)))
         with store.begin() as db:
-            staff = [member for member in leads.members(db) if member["active"]]
+            members = [member for member in staff.every(db) if member["active"]]
     except Exception as error:
         yield Found("database", False, f"Nothing can be stored: {type(error).__name__}. Is the disk full?")
         return
     finally:
         store.close()
     yield from found
-    yield Found("staff", bool(staff), "Nobody may claim a lead. Run: prescreen staff add NAME --telegram NUMBER")
+    yield Found("staff", bool(members), "Nobody may claim a lead. Run: prescreen staff add NAME --telegram NUMBER")
 
 
 def _telegram(settings: Settings) -> Iterator[Found]:

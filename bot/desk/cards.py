@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.buttons import Buttons
+from bot.deployment import Deployment
 from bot.desk import lead as life
 from bot.messages import Envelope
 from bot.store.leads import Lead, reference
@@ -83,6 +84,11 @@ CONTEXT = "staff"
 def staff_lines() -> tuple[str, ...]:
     tables = (*FIT.values(), *STATUS.values(), *ACTION.values(), *CLOSING.values())
     return tuple(dict.fromkeys((*LINES, *tables)))
+
+
+def cards_for(deployment: Deployment, flow: Flow, language: str) -> Cards:
+    languages = deployment.languages
+    return Cards(flow, languages.staff(language), languages.patient(language), deployment.buttons)
 
 
 class Cards:

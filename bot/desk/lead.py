@@ -31,7 +31,10 @@ _machine = Machine(
     transitions=[
         ["claim", "new", "claimed"],
         ["release", _WORKED, "new"],
-        ["no_answer", ["claimed", "call_later"], "attempt_1"],
+        ["no_answer", "claimed", "attempt_1"],
+        ["no_answer", "call_later", "attempt_3", "_twice"],
+        ["no_answer", "call_later", "attempt_2", "_once"],
+        ["no_answer", "call_later", "attempt_1"],
         ["no_answer", "attempt_1", "attempt_2"],
         ["no_answer", "attempt_2", "attempt_3"],
         ["reached", ["claimed", "attempt_1", "attempt_2", "attempt_3", "call_later"], "reached"],
@@ -51,15 +54,21 @@ class NotPossible(Exception):
 
 
 class _Cursor:
-    __slots__ = ("state",)
+    __slots__ = ("attempts", "state")
 
-    def __init__(self, state: str) -> None:
-        self.state = state
+    def __init__(self, state: str, attempts: int) -> None:
+        self.state, self.attempts = state, attempts
+
+    def _once(self) -> bool:
+        return self.attempts == 1
+
+    def _twice(self) -> bool:
+        return self.attempts > 1
 
 
-def after(status: str, action: str) -> str:
-    """The status that ``action`` leads to; NotPossible if it may not follow ``status``."""
-    cursor = _Cursor(status)
+def after(status: str, action: str, attempts: int = 0) -> str:
+    """The status that ``action`` leads to, after so many calls in vain. NotPossible if it may not follow."""
+    cursor = _Cursor(status, attempts)
     try:
         _machine.events[action].trigger(cursor)
     except (MachineError, KeyError):

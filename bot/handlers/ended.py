@@ -5,7 +5,7 @@ import logging
 from bot.desk import lead as life
 from bot.handlers.happening import Happening
 from bot.messages import Envelope
-from bot.store import conversations, leads, outbox
+from bot.store import conversations, leads, outbox, staff
 from bot.store.transaction import Transaction
 from flows.turn import Deleted, Ended, SafetyShown
 
@@ -46,7 +46,7 @@ def _tell_staff(db: Transaction, happening: Happening, lead_id: int, owner_id: i
     deployment, now = happening.deployment, happening.now
     channel, group, cards = deployment.staff_channel, deployment.staff_group, happening.cards()
     lead = leads.get(db, lead_id)
-    owner = leads.member_by_id(db, owner_id)
+    owner = staff.by_id(db, owner_id)
     sheets = outbox.take_back_sheets(db, lead_id)
     if lead is not None and lead["notice"] and group:
         card = Envelope(cards.notice(lead).text, edits=lead["notice"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.deployment import Deployment
-from bot.desk.cards import Cards
+from bot.desk.cards import Cards, cards_for
 from bot.store.conversations import Kept
 from flows.conversation import Conversation
 from flows.flow import Flow
@@ -24,8 +24,3 @@ class Happening:
     def cards(self, language: str = "") -> Cards:
         """Lead cards in a language of the staff; the group's own where none is given."""
         return cards_for(self.deployment, self.flow, language or self.deployment.staff_language)
-
-
-def cards_for(deployment: Deployment, flow: Flow, language: str) -> Cards:
-    languages = deployment.languages
-    return Cards(flow, languages.staff(language), languages.patient(language), deployment.buttons)

@@ -9,7 +9,7 @@ from bot import crash
 from bot.desk import promise
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, parts
-from bot.store import leads, outbox
+from bot.store import leads, outbox, staff
 from bot.store.transaction import Transaction
 from flows.answer import StepId, value_to_json
 from flows.conversation import Conversation
@@ -33,8 +33,6 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
             due_at=promise.due(now, site.timezone if site else flow.trial.timezone),
             created_at=now,
             updated_at=now,
-            owner_id=None,
-            claimed_at=None,
             **values,
         )
         leads.record(db, lead_id, "raised", now)
@@ -129,7 +127,7 @@ def _notify(db: Transaction, happening: Happening, lead_id: int) -> None:
 def tell_changed(db: Transaction, happening: Happening, lead_id: int) -> None:
     """Staff hear that an answer changed: the owner in private, or else the group."""
     lead = leads.get(db, lead_id)
-    owner = leads.member_by_id(db, lead["owner_id"]) if lead else None
+    owner = staff.by_id(db, lead["owner_id"]) if lead else None
     chat = str(owner["telegram_id"]) if owner else happening.deployment.staff_group
     if not chat or lead is None:
         return
@@ -137,8 +135,8 @@ def tell_changed(db: Transaction, happening: Happening, lead_id: int) -> None:
     line = cards.line("{reference}: an answer was changed. Please look again.", reference=leads.reference(lead_id))
     key = f"lead:{lead_id}:changed:{happening.kept.tag}:{happening.kept.revision}"
     leads.record(db, lead_id, "changed", happening.now)
-    channel, staff = happening.deployment.staff_channel, outbox.STAFF
-    outbox.put(db, channel, chat, Envelope(line), key, happening.now, priority=staff)
+    channel, urgency = happening.deployment.staff_channel, outbox.STAFF
+    outbox.put(db, channel, chat, Envelope(line), key, happening.now, priority=urgency)
     for number, sheet in enumerate(parts(cards.call_sheet(lead, chat)) if owner is not None else ()):
         name = f"{key}:sheet:{number}"
-        outbox.put(db, channel, chat, sheet, name, happening.now, priority=staff, sheet_of=lead_id)
+        outbox.put(db, channel, chat, sheet, name, happening.now, priority=urgency, sheet_of=lead_id)

@@ -47,8 +47,15 @@ _OPEN_OF = (
 )
 
 
+_FRESH: dict[str, Any] = {
+    **{"status": "new", "attempts": 0, "reason": "", "criterion": "", "notice": "", "owner_id": None},
+    **{"claimed_at": None, "slot_at": None, "snoozed_until": None, "escalated": 0, "escalate_at": None},
+    **{"slipped": 0, "chat_lost": False, "merged_into": None},
+}
+
+
 def add(db: Transaction, **values: Any) -> int:
-    row = {"status": "new", "attempts": 0, "reason": "", "criterion": "", "notice": "", **values}
+    row = {**_FRESH, **values}
     return int(db.execute(insert(_lead).returning(_lead.c.id), row).scalar_one())
 
 
@@ -59,15 +66,30 @@ def change(db: Transaction, lead_id: int, now: datetime, **values: Any) -> None:
 def claim(db: Transaction, lead_id: int, staff_id: int, now: datetime) -> bool:
     """One statement decides who was first."""
     where = (_lead.c.id == lead_id, _lead.c.owner_id.is_(None), _lead.c.status == "new")
-    values = {"owner_id": staff_id, "status": "claimed", "claimed_at": now, "updated_at": now}
+    values = {
+        **{"owner_id": staff_id, "status": "claimed", "claimed_at": now, "updated_at": now},
+        **{"escalate_at": None, "snoozed_until": None},
+    }
     return db.execute(update(_lead).where(*where).values(**values)).rowcount == 1
 
 
 def record(
-    db: Transaction, lead_id: int, what: str, now: datetime, staff_id: int | None = None, detail: str = ""
+    db: Transaction,
+    lead_id: int,
+    what: str,
+    now: datetime,
+    staff_id: int | None = None,
+    detail: str = "",
+    before: dict[str, Any] | None = None,
 ) -> None:
-    """Adds to the history of a lead."""
-    db.execute(insert(_event).values(lead_id=lead_id, staff_id=staff_id, what=what, detail=detail, at=now))
+    """Adds to the history of a lead; ``before`` holds the columns as they were, where it may be undone."""
+    row = {"lead_id": lead_id, "staff_id": staff_id, "what": what, "detail": detail, "before": before, "at": now}
+    db.execute(insert(_event), row)
+
+
+def last_event(db: Transaction, lead_id: int) -> RowMapping | None:
+    newest = select(_event).where(_event.c.lead_id == lead_id).order_by(_event.c.id.desc()).limit(1)
+    return db.execute(newest).mappings().first()
 
 
 def history(db: Transaction, lead_id: int) -> list[RowMapping]:
@@ -103,34 +125,3 @@ def unnoticed(db: Transaction, before: datetime) -> int:
     """How many leads older than ``before`` nobody was told of, because no notice has got through."""
     where = (_lead.c.notice == "", _lead.c.status == "new", _lead.c.created_at < before)
     return int(db.execute(select(func.count()).select_from(_lead).where(*where)).scalar_one())
-
-
-def member(db: Transaction, telegram_id: str) -> RowMapping | None:
-    """The active member of staff with this Telegram account. Being in the group is not enough."""
-    if not telegram_id.lstrip("-").isdigit():
-        return None
-    return db.at_once(_MEMBER, {"telegram_id": int(telegram_id)}).mappings().first()
-
-
-_MEMBER = select(_staff).where(_staff.c.telegram_id == bindparam("telegram_id"), _staff.c.active)
-
-
-def member_by_id(db: Transaction, staff_id: int | None) -> RowMapping | None:
-    return db.execute(select(_staff).where(_staff.c.id == staff_id)).mappings().first()
-
-
-def add_member(db: Transaction, name: str, telegram_id: int, language: str) -> None:
-    """Adds a member of staff, or brings one back under the name given now."""
-    values = {"name": name, "language": language, "active": True}
-    where = _staff.c.telegram_id == telegram_id
-    if db.execute(update(_staff).where(where).values(**values)).rowcount == 0:
-        db.execute(insert(_staff).values(telegram_id=telegram_id, **values))
-
-
-def members(db: Transaction) -> list[RowMapping]:
-    return list(db.execute(select(_staff).order_by(_staff.c.name)).mappings())
-
-
-def disable_member(db: Transaction, telegram_id: int) -> bool:
-    where = _staff.c.telegram_id == telegram_id
-    return db.execute(update(_staff).where(where).values(active=False)).rowcount == 1

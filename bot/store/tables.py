@@ -55,6 +55,8 @@ class ConversationRow(SQLModel, table=True):
     """The provider's id of the message whose button was taken last: a second tap on it says nothing new."""
     remind_on: date | None = None
     revision: int = 0
+    held_by: int | None = Field(default=None, foreign_key="staff.id")
+    """The member of staff who talks here: the bot is silent until they hand back."""
     created_at: datetime
     updated_at: datetime = Field(index=True)
 
@@ -91,11 +93,19 @@ class MessageRow(SQLModel, table=True):
     at: datetime
 
 
+_OPEN = "status NOT IN ('closed', 'withdrawn')"
+_NUDGED = "escalate_at IS NOT NULL"
+
+
 class LeadRow(SQLModel, table=True):
     """A person who wants to be contacted. One open lead per person and trial."""
 
     __tablename__ = "lead"
-    __table_args__ = (UniqueConstraint("conversation_id"),)
+    __table_args__ = (
+        UniqueConstraint("conversation_id"),
+        Index("lead_open", "due_at", "id", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+        Index("lead_to_escalate", "escalate_at", sqlite_where=text(_NUDGED), postgresql_where=text(_NUDGED)),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
@@ -120,10 +130,38 @@ class LeadRow(SQLModel, table=True):
     owner_id: int | None = Field(default=None, foreign_key="staff.id")
     claimed_at: datetime | None = None
     due_at: datetime
-    created_at: datetime
+    """The end of the time by which the person was told that somebody calls."""
+    slot_at: datetime | None = None
+    """The beginning of the call slot that the person picked, if they picked one."""
+    snoozed_until: datetime | None = None
+    """Not shown among what is due until then."""
+    escalated: int = 0
+    """How far the alarm went because nobody owns it: 1 group nudged, 2 second person named, 3 site lead told."""
+    escalate_at: datetime | None = None
+    """When the next step of that is due; None when there is none."""
+    slipped: int = 0
+    """How often the person was told that the promised call did not come."""
+    chat_lost: bool = False
+    """The person's chat cannot be written to any more."""
+    merged_into: int | None = Field(default=None, foreign_key="lead.id")
+    """The lead that this one is a duplicate of."""
+    created_at: datetime = Field(index=True)
     updated_at: datetime
     notice: str = ""
     """The provider's id of the notice in the staff group, to edit it in place."""
+
+
+class LeadKey(SQLModel, table=True):
+    """A keyed hash of a way to reach the person of a lead: equal hashes suggest a duplicate."""
+
+    __tablename__ = "lead_key"
+    __table_args__ = (UniqueConstraint("lead_id", "hash"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    lead_id: int = Field(foreign_key="lead.id", ondelete="CASCADE")
+    kind: str
+    """phone, email or account."""
+    hash: str = Field(index=True)
 
 
 class LeadEvent(SQLModel, table=True):
@@ -136,7 +174,45 @@ class LeadEvent(SQLModel, table=True):
     staff_id: int | None = Field(default=None, foreign_key="staff.id")
     what: str
     detail: str = ""
+    before: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    """The columns as they were, where the step may be undone."""
     at: datetime
+
+
+class Note(SQLModel, table=True):
+    """What staff wrote on a lead. A private one is its writer's alone."""
+
+    __tablename__ = "note"
+
+    id: int | None = Field(default=None, primary_key=True)
+    lead_id: int = Field(foreign_key="lead.id", ondelete="CASCADE", index=True)
+    staff_id: int = Field(foreign_key="staff.id")
+    private: bool
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    about: str = ""
+    """The step or the criterion that it hangs on; "" for the whole lead."""
+    marked: str = ""
+    """The piece of the person's words that was marked."""
+    at: datetime
+
+
+class Share(SQLModel, table=True):
+    """A link by which somebody without an account may read one lead, redacted, for a while."""
+
+    __tablename__ = "share"
+
+    id: int | None = Field(default=None, primary_key=True)
+    lead_id: int = Field(foreign_key="lead.id", ondelete="CASCADE", index=True)
+    staff_id: int = Field(foreign_key="staff.id")
+    token: str = Field(unique=True)
+    """The hash of the link's secret."""
+    passcode: str
+    """An argon2 hash."""
+    tries: int = 0
+    opened: int = 0
+    made_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
 
 
 class OutboxRow(SQLModel, table=True):
@@ -180,15 +256,124 @@ class OutboxRow(SQLModel, table=True):
 
 
 class Staff(SQLModel, table=True):
-    """Somebody at a site who may work leads."""
+    """Somebody who may see something of the queue: how much is a matter of their role and their sites."""
 
     __tablename__ = "staff"
 
     id: int | None = Field(default=None, primary_key=True)
     name: str
-    telegram_id: int = Field(sa_column=Column(BigInteger, nullable=False, unique=True))
+    role: str = "coordinator"
+    """coordinator, site_lead, sponsor or admin."""
+    sites: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """The ids of their sites; [] is every site, and the study desk."""
+    telegram_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, unique=True))
+    email: str | None = Field(default=None, unique=True, index=True)
+    """In lower case."""
     language: str = "en"
     active: bool = True
+    password: str = ""
+    """An argon2 hash; "" for those who sign in by link."""
+    totp: str = ""
+    """The secret of the second factor, which a password needs."""
+
+
+class SiteRow(SQLModel, table=True):
+    """How a site works now. What its trial file says holds until somebody changes it here."""
+
+    __tablename__ = "site"
+    __table_args__ = (UniqueConstraint("trial", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    trial: str
+    key: str
+    """The site's id in the trial file."""
+    status: str = "active"
+    """active, paused or full."""
+    timezone: str
+    hours: str
+    """Such as ``Mon-Fri 08:30-12:00, 13:30-17:00``."""
+    holidays: str
+    """Country, and subdivision after a hyphen, whose public holidays it keeps: ``CN``, ``US-NY``; "" for none."""
+    languages: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    phone: str
+    """The number that calls come from."""
+    email: str
+    capacity: int = 1
+    """Calls that one slot of half an hour takes."""
+    active_at: datetime
+    """When somebody there last did something."""
+    changed_at: datetime
+
+
+class Session(SQLModel, table=True):
+    """A signed-in browser of a member of staff, known by the hash of its token."""
+
+    __tablename__ = "session"
+
+    id: int | None = Field(default=None, primary_key=True)
+    token: str = Field(unique=True)
+    staff_id: int = Field(foreign_key="staff.id", ondelete="CASCADE", index=True)
+    made_at: datetime
+    seen_at: datetime
+
+
+class SignIn(SQLModel, table=True):
+    """A one-time link to sign in by, known by the hash of its token."""
+
+    __tablename__ = "sign_in"
+
+    id: int | None = Field(default=None, primary_key=True)
+    token: str = Field(unique=True)
+    staff_id: int = Field(foreign_key="staff.id", ondelete="CASCADE")
+    made_at: datetime
+
+
+class SignInTry(SQLModel, table=True):
+    """A try to sign in, by the keyed hash of the account or address it was for: too many are refused."""
+
+    __tablename__ = "sign_in_try"
+
+    id: int | None = Field(default=None, primary_key=True)
+    who: str = Field(index=True)
+    at: datetime
+
+
+class AuditRow(SQLModel, table=True):
+    """Who looked at what, signed in, exported or changed a setting. Rows are only ever added."""
+
+    __tablename__ = "audit"
+
+    id: int | None = Field(default=None, primary_key=True)
+    staff_id: int | None = Field(default=None, foreign_key="staff.id")
+    what: str
+    lead_id: int | None = Field(default=None, foreign_key="lead.id")
+    detail: str = ""
+    at: datetime
+
+
+class Mark(SQLModel, table=True):
+    """That something was done once and for all, such as a day's digest, or a count as it stood."""
+
+    __tablename__ = "mark"
+
+    key: str = Field(primary_key=True)
+    data: Any = Field(default=None, sa_column=Column(JSON))
+    at: datetime
+
+
+class Tally(SQLModel, table=True):
+    """How many people came how far, of those whose answers are no longer kept."""
+
+    __tablename__ = "tally"
+    __table_args__ = (UniqueConstraint("trial", "source", "locale", "site", "stage"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    trial: str
+    source: str
+    locale: str
+    site: str
+    stage: str
+    number: int
 
 
 class Interest(SQLModel, table=True):

@@ -16,7 +16,7 @@ from bot.deployment import Deployment
 from bot.desk.work import take_staff
 from bot.library import load
 from bot.messages import Came, Envelope, Inbound
-from bot.store import Store, leads
+from bot.store import Store, staff
 from bot.turns import take_turn
 from flows.tidy import fold
 from tests.conftest import FINE, TYPED
@@ -34,8 +34,8 @@ class Desk:
         self.store, self.now, self._count = store, NOW, 0
         self.deployment = self.deployed()
         with store.begin() as db:
-            leads.add_member(db, "Ana", ANA, "en")
-            leads.add_member(db, "Li", LI, "zh_Hans")
+            staff.add(db, "Ana", ANA, "en")
+            staff.add(db, "Li", LI, "zh_Hans")
 
     @staticmethod
     def deployed() -> Deployment:

@@ -18,7 +18,7 @@ from bot.deployment import Deployment
 from bot.house import House
 from bot.limits import Limits
 from bot.messages import Came, Channel, Envelope, Inbound, Sent
-from bot.store import Store, leads
+from bot.store import Store, staff
 from bot.surroundings import Steady
 from tests.patient import LANGUAGES, NOW
 from tests.shell.conftest import ANA, GROUP, LI, LIBRARY, Desk
@@ -133,8 +133,8 @@ class Housed(Desk):
         self.opens()
         if hires:
             with store.begin() as db:
-                leads.add_member(db, "Ana", ANA, "en")
-                leads.add_member(db, "Li", LI, "zh_Hans")
+                staff.add(db, "Ana", ANA, "en")
+                staff.add(db, "Li", LI, "zh_Hans")
 
     def opens(self) -> None:
         """Another process begins, on the same store."""
