@@ -10,12 +10,14 @@ from typing import get_args
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 
-from bot.desk.cards import CONTEXT, staff_lines
+from bot.desk import actions, cards
 from bot.words import LOCALES, Domain, read
 from flows.author.extract import Message, messages
 from flows.flow import Flow
 from flows.parse import Problem
 
+STAFF_ROOMS = (cards, actions)
+"""The modules that speak to staff: their ``LINES`` are every string of theirs."""
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -32,8 +34,8 @@ def template(domain: Domain, flows: Iterable[Flow]) -> Catalog:
 def _messages(flows: Iterable[Flow]) -> Iterator[Message]:
     for flow in flows:
         yield from messages(flow)
-    for line in staff_lines():
-        yield Message("staff", CONTEXT, line, "Line or button of the staff's cards")
+    for line in dict.fromkeys(line for room in STAFF_ROOMS for line in room.LINES):
+        yield Message("staff", cards.CONTEXT, line, "Line or button for staff")
 
 
 def update(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Path]:

@@ -25,6 +25,7 @@ HAS_IT = "{owner} has {reference}."
 NOT_NOW = "This is not possible now: {reference} is {status}."
 TOO_LATE = "It is too late to undo this."
 NOBODY = "There is nobody of that name who may have {reference}."
+LINES = (HAS_IT, NOT_NOW, TOO_LATE, NOBODY)
 
 _UNDONE_TO = ("status", "owner_id", "claimed_at", "attempts", "reason", "criterion", "snoozed_until", "due_at",
               "escalated", "escalate_at")  # fmt: skip

@@ -45,7 +45,7 @@ CLOSING = {
     "could_not_reach": "Could not reach", "duplicate": "Duplicate", "wrong_number": "Wrong number",
     "study_full": "Study full", "withdrawn": "Withdrawn",
 }  # fmt: skip
-LINES = (
+LINES: tuple[str, ...] = (
     "New lead {reference} · {trial} · {fit} · {verify} to verify · {language} · {window} · first call by {due}",
     "{reference} · {owner} · {status} · first call by {due}",
     "{reference} · {status} · {reason}",
@@ -76,14 +76,10 @@ LINES = (
     "any time", "mornings", "afternoons", "early evening",
     "Mon", "Tue", "Wed", "Thu", "Fri",
 )  # fmt: skip
-"""Every line of this page, for the translators; ``staff_lines`` adds the tables above."""
+"""Every line of this page; the tables above are for the translators, too."""
 _TIMES = {"any": "any time", "morning": "mornings", "afternoon": "afternoons", "evening": "early evening"}
 CONTEXT = "staff"
-
-
-def staff_lines() -> tuple[str, ...]:
-    tables = (*FIT.values(), *STATUS.values(), *ACTION.values(), *CLOSING.values())
-    return tuple(dict.fromkeys((*LINES, *tables)))
+LINES += (*FIT.values(), *STATUS.values(), *ACTION.values(), *CLOSING.values())
 
 
 def cards_for(deployment: Deployment, flow: Flow, language: str) -> Cards:
