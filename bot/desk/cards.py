@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -87,6 +89,37 @@ def cards_for(deployment: Deployment, flow: Flow, language: str) -> Cards:
     return Cards(flow, languages.staff(language), languages.patient(language), deployment.buttons)
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point to verify on the call."""
+
+    criterion: str
+    title: str
+    status: str
+    because: tuple[str, ...]
+    """The answers it rests on, as ``step.answer``."""
+    said: tuple[str, ...]
+    """The person's own words."""
+    note: str
+    until: str
+    """The day a wait ends, as in ISO 8601; "" for none."""
+    suggestion: str
+    """What staff may ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What the caller needs to know of one lead."""
+
+    head: tuple[str, ...]
+    contact: tuple[tuple[str, str], ...]
+    """Label and value."""
+    points: tuple[Point, ...] | None
+    """None where the screening did not come to its end."""
+    checks: tuple[tuple[str, str], ...]
+    """What the bot did not ask: criterion and what is to be checked."""
+
+
 class Cards:
     """Renders one lead in one language of the staff."""
 
@@ -139,6 +172,19 @@ class Cards:
 
     def call_sheet(self, lead: Lead, chat: str) -> Envelope:
         """Everything the owner needs for the call. Goes to the owner alone, and cannot be forwarded."""
+        sheet = self.sheet(lead)
+        parts = [
+            "\n".join(sheet.head),
+            self._section("Contact", [f"{label}: {value}" for label, value in sheet.contact]),
+        ]
+        if sheet.points is not None:
+            points = [line for number, point in enumerate(sheet.points, 1) for line in _as_text(number, point)]
+            parts.append(self._section("Verify", points or [self.line("Nothing to verify.")]))
+            parts.append(self._section("Check at the site", [f"{id} {text}" for id, text in sheet.checks]))
+        return Envelope("\n\n".join(parts), self._actions(lead, chat), protect=True)
+
+    def sheet(self, lead: Lead) -> Sheet:
+        """The same for any page that shows it. Its words are in the language of these cards."""
         site = self.flow.site(lead["site"])
         head = [
             f"{reference(lead['id'])} · {self.line(STATUS[lead['status']])} · {self.line(FIT[lead['outcome']])}",
@@ -147,9 +193,7 @@ class Cards:
                 title=self.flow.trial.registry_id,
                 version=f"{self.flow.trial.version}, {lead['text_version']}",
             ),
-            self.line("Site: {site}", site=self.patient.text(f"{self.flow.trial.slug}.site", site.name))
-            if site
-            else self.line("Study desk, no site chosen"),
+            self.line("Site: {site}", site=self.site(lead)) if site else self.line("Study desk, no site chosen"),
             self.line("Best time: {window}", window=self.window(lead)),
         ]
         if lead["outcome"] == "not_now":
@@ -161,19 +205,26 @@ class Cards:
             )
         head += [self.line("Answered by a helper")] * lead["helper"]
         head += [self.line("An answer was changed")] * lead["changed"]
-        parts = ["\n".join(head), self._section("Contact", self._contact(lead))]
-        if lead["outcome"] is not None:
-            parts.append(self._section("Verify", self._points(lead) or [self.line("Nothing to verify.")]))
-            parts.append(self._section("Check at the site", self._site_checks()))
-        return Envelope("\n\n".join(parts), self._actions(lead, chat), protect=True)
+        screened = lead["outcome"] is not None
+        return Sheet(
+            tuple(head),
+            tuple(self._contact(lead)),
+            tuple(self._points(lead)) if screened else None,
+            tuple(self._site_checks()) if screened else (),
+        )
+
+    def site(self, lead: Lead) -> str:
+        """The name of the lead's site; "" where none was chosen."""
+        site = self.flow.site(lead["site"])
+        return self.patient.text(f"{self.flow.trial.slug}.site", site.name) if site else ""
 
     def _section(self, title: str, lines: list[str]) -> str:
         return "\n".join([self.line(title) + ":", *lines])
 
-    def _contact(self, lead: Lead) -> list[str]:
+    def _contact(self, lead: Lead) -> list[tuple[str, str]]:
         steps = [step for step in self.flow.steps if step.part == CONTACT]
         return [
-            f"{self.patient.text(step.context, step.label)}: {self._given(step, lead['contact'][step.id])}"
+            (self.patient.text(step.context, step.label), self._given(step, lead["contact"][step.id]))
             for step in steps
             if step.id in lead["contact"] and step.id not in ("site", "call_days", "call_time")
         ]
@@ -184,30 +235,27 @@ class Cards:
             return self.patient.text(step.context, option.label)
         return KINDS[step.kind].show(step, value, self.patient)
 
-    def _points(self, lead: Lead) -> list[str]:
-        lines = []
-        for number, flag in enumerate(lead["flags"], 1):
+    def _points(self, lead: Lead) -> Iterator[Point]:
+        for flag in lead["flags"]:
             criterion = next((c for c in self.flow.criteria if c.id == flag["criterion"]), None)
             if criterion is None:
                 continue
             context = f"{self.flow.trial.slug}.{criterion.id}"
-            title = self.words.text(context, criterion.title)
-            coded = ", ".join(flag["because"])
-            lines.append(f"{number}. {criterion.id} {title} [{flag['status']}] {coded}")
-            if flag["said"]:
-                lines.append(f"   «{'» «'.join(flag['said'])}»")
-            if flag["note"]:
-                lines.append("   " + fill(self.words.text(context, flag["note"]), {"date": flag["noted"] or ""}))
-            if flag["until"]:
-                lines.append(f"   → {flag['until']}")
-            lines.append("   " + self.words.text(context, criterion.suggestion))
-        return lines
+            note = fill(self.words.text(context, flag["note"]), {"date": flag["noted"] or ""})
+            yield Point(
+                criterion.id,
+                self.words.text(context, criterion.title),
+                flag["status"],
+                tuple(flag["because"]),
+                tuple(flag["said"]),
+                note if flag["note"] else "",
+                flag["until"] or "",
+                self.words.text(context, criterion.suggestion),
+            )
 
-    def _site_checks(self) -> list[str]:
+    def _site_checks(self) -> list[tuple[str, str]]:
         slug = self.flow.trial.slug
-        return [
-            f"{c.id} {self.words.text(f'{slug}.{c.id}', c.site_check)}" for c in self.flow.criteria if c.site_check
-        ]
+        return [(c.id, self.words.text(f"{slug}.{c.id}", c.site_check)) for c in self.flow.criteria if c.site_check]
 
     # ------------------------------------------------------------------ buttons
 
@@ -233,3 +281,14 @@ class Cards:
 
     def _data(self, lead: Lead, chat: str, code: str) -> str:
         return self.buttons.seal(TAG, chat, f"{lead['id']}.{code}")
+
+
+def _as_text(number: int, point: Point) -> list[str]:
+    lines = [f"{number}. {point.criterion} {point.title} [{point.status}] {', '.join(point.because)}"]
+    if point.said:
+        lines.append(f"   «{'» «'.join(point.said)}»")
+    if point.note:
+        lines.append("   " + point.note)
+    if point.until:
+        lines.append(f"   → {point.until}")
+    return [*lines, "   " + point.suggestion]

@@ -37,6 +37,9 @@ SERVER = {
 }
 """Settings of every connection to PostgreSQL."""
 
+LOOKING = "prescreen_looking"
+"""The option of a connection to SQLite that only reads."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 """The newest schema that this code knows. Revisions are numbered in their order."""
@@ -87,6 +90,24 @@ class Store:
             self._log_holds_erased = not self.server
         if self._log_holds_erased:
             self._log_holds_erased = not self._empty_log()
+
+    @contextmanager
+    def look(self, at: datetime | None = None) -> Iterator[Transaction]:
+        """A consistent look at the database that writes nothing: no writer waits for it, and it waits for none.
+
+        A statement that would write, or lock a row, is refused by the database.
+        """
+        with self.engine.connect() as connection:
+            if self.server:
+                looking = connection.execution_options(postgresql_readonly=True)
+            else:
+                looking = connection.execution_options(**{LOOKING: True})
+            with looking.begin():
+                try:
+                    yield Transaction(looking, at or datetime.now(UTC))
+                finally:
+                    if not self.server:
+                        looking.exec_driver_sql("PRAGMA query_only=0")
 
     def make_sure(self) -> None:
         """Puts what the write-ahead log holds into the file, synced. To be called before anybody is served.
@@ -215,4 +236,8 @@ def _on_connect(raw: Any, _record: Any) -> None:
 
 
 def _on_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if connection.get_execution_options().get(LOOKING):
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("PRAGMA query_only=1")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
