@@ -37,14 +37,14 @@ class Delivery:
         self,
         writer: Writer,
         channels: Mapping[str, Channel],
-        limits: Limits | None = None,
+        limits: Mapping[str, Limits] | None = None,
         on_gone: Callable[[Transaction, Due, datetime], None] | None = None,
     ) -> None:
-        """``limits`` where the messenger has any; this is then the one sender for its bot.
+        """``limits`` by the name of the channel, where it has any; this is then the one sender there.
 
         ``on_gone`` hears, inside the transaction, that somebody cannot be written to.
         """
-        self.writer, self.channels, self.limits, self.on_gone = writer, channels, limits, on_gone
+        self.writer, self.channels, self.limits, self.on_gone = writer, channels, limits or {}, on_gone
         writer.sender = self
         self.token = ""
         """Shown before each claim, where several processes could be the one that sends."""
@@ -131,7 +131,7 @@ class Delivery:
             if item.overtaken:
                 outbox.dead(db, item)
                 overtaken.add(item.lane)
-            elif not self._too_fast(item.chat):
+            elif not self._too_fast(item):
                 outbox.sending(db, item)
                 db.claimed.append(item)
         if overtaken:
@@ -142,16 +142,17 @@ class Delivery:
         self._busy -= db.freed
         self._busy |= {due.lane for due in db.claimed}
 
-    def _too_fast(self, chat: str) -> bool:
-        """Whether the messenger would refuse it now; if not, it is counted as sent."""
-        if self.limits is None:
+    def _too_fast(self, item: Due) -> bool:
+        """Whether the channel would refuse it now; if not, it is counted as sent."""
+        limits = self.limits.get(item.channel)
+        if limits is None:
             return False
         at = time.monotonic()
-        wait = self.limits.wait(chat, at)
+        wait = limits.wait(item.chat, at)
         if wait > 0:
             self._pause = min(self._pause, wait)
             return True
-        self.limits.take(chat, at)
+        limits.take(item.chat, at)
         return False
 
     def _result(self, due: Due, sent: Sent, db: Transaction) -> None:
@@ -160,15 +161,15 @@ class Delivery:
         db.lanes.add(due.lane)
         db.counts["sends", sent.fate] += 1
         if sent.code:
-            db.counts["telegram_errors", sent.code] += 1
+            db.counts[f"{due.channel}_errors", sent.code] += 1
         match sent.fate:
             case "sent":
                 outbox.sent(db, due, sent.provider_id, now)
                 crash.point("result_written")
                 if due.question and due.conversation_id:
                     conversations.asked(db, due.lane, due.conversation_id, sent.provider_id)
-                if due.lead_id:
-                    leads.change(db, due.lead_id, now, notice=sent.provider_id)
+                if told := due.digest or ((due.lead_id,) if due.lead_id else ()):
+                    leads.noticed(db, told, now, sent.provider_id if due.lead_id else "")
             case "moved":
                 log.warning("a chat has a new id; if it is the staff group, change STAFF_GROUP")
                 outbox.move_lane(db, due.channel, due.chat, sent.provider_id)
@@ -182,9 +183,9 @@ class Delivery:
                 log.error("a message was refused for good: outbox row %s", due.id)
                 outbox.dead(db, due)
             case "later" | "unsure":
-                if sent.limited and self.limits is not None:
-                    self.limits.refused(due.chat, sent.wait, time.monotonic())
-                outbox.later(db, due, now, sent.wait, unsure=sent.fate == "unsure")
+                if sent.limited and due.channel in self.limits:
+                    self.limits[due.channel].refused(due.chat, sent.wait, time.monotonic())
+                outbox.later(db, due, now, _pause_after(due.attempts, sent), unsure=sent.fate == "unsure")
 
     # ------------------------------------------------------------------ in the event loop
 
@@ -216,6 +217,11 @@ class Delivery:
             else:
                 crash.point("result_stored")
                 return
+
+
+def _pause_after(tries: int, sent: Sent) -> float:
+    """Seconds until the next try, after so many before this one."""
+    return min(sent.wait * 2 ** min(tries, 30), sent.longest) if sent.longest else sent.wait
 
 
 async def _first(*waits: Coroutine[Any, Any, Any], timeout: float) -> None:

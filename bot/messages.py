@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -66,9 +67,14 @@ class Envelope:
     """Messages of this chat that go, by the provider's ids, where the channel can."""
     commands: tuple[tuple[str, str], ...] = ()
     """The chat's command menu from now on: name and words."""
+    subject: str = ""
+    """What stands above it, where the channel has such a line."""
+    key: str = ""
+    """The same whenever this message is sent again, and no other one's: where the channel can say so, whoever
+    gets it twice can tell."""
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        data: dict[str, Any] = {
             "text": self.text,
             "rows": [[list(button) for button in row] for row in self.rows],
             "again": self.again,
@@ -80,6 +86,9 @@ class Envelope:
             "deletes": list(self.deletes),
             "commands": [list(command) for command in self.commands],
         }
+        if self.key or self.subject:  # the release before knows neither, and has no channel that needs them
+            data |= {"subject": self.subject, "key": self.key}
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Envelope:
@@ -102,7 +111,10 @@ class Sent:
 
     fate: Fate
     provider_id: str = ""
+    """What it may be edited by; "" where nothing can be."""
     wait: float = 0.0
+    longest: float = 0.0
+    """The wait doubles with every try, up to so many seconds; 0 where it stays as it is."""
     code: str = ""
     """What kind of error it was, for the metrics."""
     limited: bool = False
@@ -117,6 +129,11 @@ class Channel(Protocol):
 
     async def send(self, chat: str, envelope: Envelope, last: str) -> Sent:
         """Sends one message. ``last`` is the provider's id of the question before it, "" if none."""
+
+
+def fingerprint(key: str) -> str:
+    """An envelope's key as the world sees it: 32 hexadecimal digits, always the same."""
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
 ROOM = 3500

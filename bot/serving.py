@@ -40,7 +40,7 @@ class Serving:
         stop: asyncio.Event,
     ) -> None:
         self.settings, self.deployed, self.channel, self.stop = settings, deployed, channel, stop
-        self.house = House(store, deployed, {telegram.NAME: channel}, Limits(settings.send_speed))
+        self.house = House(store, deployed, {telegram.NAME: channel}, {telegram.NAME: Limits(settings.send_speed)})
         self.house.delivery.leads = False
         self.leadership = Leadership(store)
         self.webhook = settings.bot_mode == "webhook"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, literal, select, update
 from sqlalchemy.engine import RowMapping
 
 from bot.store.tables import LeadEvent, LeadRow, Staff
@@ -117,11 +118,26 @@ def of_chat(db: Transaction, channel: str, chat: str) -> list[Lead]:
     return list(db.execute(select(_lead).where(*where).order_by(_lead.c.id).with_for_update()).mappings())
 
 
+def merged_into(db: Transaction, lead_id: int, among: Collection[int]) -> list[int]:
+    """Those of some leads that are merged into this one."""
+    where = (_lead.c.id.in_(among), _lead.c.merged_into == lead_id)
+    return list(db.execute(select(_lead.c.id).where(*where).order_by(_lead.c.id)).scalars())
+
+
 def unclaimed(db: Transaction) -> int:
     return int(db.execute(select(func.count()).select_from(_lead).where(_lead.c.status == "new")).scalar_one())
 
 
+def noticed(db: Transaction, lead_ids: Collection[int], now: datetime, notice: str = "") -> None:
+    """A notice of these leads was delivered; ``notice`` is what its card can be edited by, if it can."""
+    first = func.coalesce(_lead.c.noticed_at, literal(now, _lead.c.noticed_at.type))
+    values: dict[str, Any] = {"noticed_at": first}
+    values |= {"notice": notice} if notice else {}
+    db.execute(update(_lead).where(_lead.c.id.in_(lead_ids)).values(**values))
+
+
 def unnoticed(db: Transaction, before: datetime) -> int:
-    """How many leads older than ``before`` nobody was told of, because no notice has got through."""
-    where = (_lead.c.notice == "", _lead.c.status == "new", _lead.c.created_at < before)
+    """How many leads older than ``before`` nobody was told of, because no notice has got through by any way."""
+    nobody = _lead.c.noticed_at.is_(None) & (_lead.c.notice == "")  # the release before notes only the card
+    where = (nobody, _lead.c.status == "new", _lead.c.created_at < before)
     return int(db.execute(select(func.count()).select_from(_lead).where(*where)).scalar_one())

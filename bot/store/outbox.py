@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,6 +62,7 @@ class Due:
     envelope: Envelope
     conversation_id: int | None
     lead_id: int | None
+    digest: tuple[int, ...]
     sheet_of: int | None
     question: bool
     priority: int
@@ -155,6 +156,37 @@ _HEADS = (
 _HEADS_IN = _HEADS.where(_outbox.c.lane.in_(bindparam("lanes", expanding=True)))
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message that tells of new leads, and was never tried yet."""
+
+    id: int
+    dedupe_key: str
+    leads: tuple[int, ...]
+    digest: bool
+    """It tells of several, in one message."""
+
+
+def notices(db: Transaction, channel: str, chat: str) -> list[Notice]:
+    """The notices of new leads that wait in a lane and were never tried, the oldest first."""
+    untried = (_outbox.c.lane == lane_of(channel, chat), _outbox.c.state == "due", _outbox.c.attempts == 0)
+    tells = or_(_outbox.c.lead_id.is_not(None), _outbox.c.digest.is_not(None))
+    rows = db.execute(select(_outbox).where(*untried, tells).order_by(_outbox.c.id)).mappings()
+    return [
+        Notice(row["id"], row["dedupe_key"], tuple(row["digest"] or (row["lead_id"],)), bool(row["digest"]))
+        for row in rows
+    ]
+
+
+def merge(db: Transaction, notices: Sequence[Notice], leads: Sequence[int], envelope: Envelope) -> None:
+    """Puts one digest in the place of several notices: where the first of them stood, so that it is not put off."""
+    first, *others = notices
+    _set(db, _outbox.c.id == first.id, lead_id=None, digest=list(leads), envelope=envelope.to_json())
+    db.known["envelope", first.dedupe_key] = envelope
+    if others:
+        db.execute(delete(_outbox).where(_outbox.c.id.in_([other.id for other in others])))
+
+
 def waiting(db: Transaction) -> int:
     return int(
         db.execute(select(func.count()).select_from(_outbox).where(_outbox.c.lane.is_not(None))).scalar_one()
@@ -170,6 +202,7 @@ def _due(row: RowMapping, db: Transaction) -> Due:
         envelope=envelope or Envelope.from_json(row["envelope"]),
         conversation_id=row["conversation_id"],
         lead_id=row["lead_id"],
+        digest=tuple(row["digest"] or ()),
         sheet_of=row["sheet_of"],
         question=row["question"],
         priority=row["priority"],
@@ -188,9 +221,14 @@ def call(db: Transaction) -> None:
 _CALL = text(f"SELECT pg_notify('{CALLS}', '')")
 
 
-def oldest(db: Transaction) -> datetime:
-    """Since when the message that has waited longest could have gone; the end of time if none waits."""
+def oldest(db: Transaction, channel: str = "") -> datetime:
+    """Since when the message that has waited longest could have gone; the end of time if none waits.
+
+    ``channel``: only of this one, where one is given.
+    """
     waiting = select(func.min(_outbox.c.not_before)).where(_outbox.c.lane.is_not(None))
+    if channel:
+        waiting = waiting.where(_outbox.c.channel == channel)
     found: datetime | None = db.execute(waiting).scalar()
     return found or datetime.max.replace(tzinfo=UTC)
 
@@ -218,6 +256,12 @@ def dead(db: Transaction, due: Due) -> None:
 def was_seen(db: Transaction, lane: str, conversation_id: int) -> None:
     """A question that was answered was delivered, even if a crash kept us from hearing so: it is not sent again."""
     db.gather(_SEEN, {"in_lane": lane, "conversation": conversation_id})
+
+
+def take_back_mail(db: Transaction, channel: str, conversation_id: int) -> None:
+    """Drops what waits to go out to a person by another way than their chat."""
+    mine = (_outbox.c.conversation_id == conversation_id, _outbox.c.channel == channel)
+    db.execute(delete(_outbox).where(*mine, _outbox.c.lane.is_not(None)))
 
 
 def take_back_sheets(db: Transaction, lead_id: int) -> dict[str, list[str]]:

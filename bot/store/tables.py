@@ -149,6 +149,8 @@ class LeadRow(SQLModel, table=True):
     updated_at: datetime
     notice: str = ""
     """The provider's id of the notice in the staff group, to edit it in place."""
+    noticed_at: datetime | None = None
+    """When the first notice of it was delivered, by whichever way."""
 
 
 class LeadKey(SQLModel, table=True):
@@ -238,7 +240,9 @@ class OutboxRow(SQLModel, table=True):
         default=None, foreign_key="conversation.id", ondelete="SET NULL", index=True
     )
     lead_id: int | None = Field(default=None, foreign_key="lead.id")
-    """The lead whose one notice in the group this is."""
+    """The lead that this is a notice of: once it was delivered, staff know of it."""
+    digest: list[int] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """The leads that this one message is the notice of, where they came too fast for one each."""
     sheet_of: int | None = Field(default=None, foreign_key="lead.id")
     """The lead whose details this shows to its owner: taken back if the person withdraws."""
     envelope: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
@@ -278,7 +282,7 @@ class Staff(SQLModel, table=True):
 
 
 class SiteRow(SQLModel, table=True):
-    """How a site works now. What its trial file says holds until somebody changes it here."""
+    """How a site works now, as far as it was changed: what is None here is as the trial file says."""
 
     __tablename__ = "site"
     __table_args__ = (UniqueConstraint("trial", "key"),)
@@ -289,18 +293,18 @@ class SiteRow(SQLModel, table=True):
     """The site's id in the trial file."""
     status: str = "active"
     """active, paused or full."""
-    timezone: str
-    hours: str
+    timezone: str | None = None
+    hours: str | None = None
     """Such as ``Mon-Fri 08:30-12:00, 13:30-17:00``."""
-    holidays: str
+    holidays: str | None = None
     """Country, and subdivision after a hyphen, whose public holidays it keeps: ``CN``, ``US-NY``; "" for none."""
-    languages: list[str] = Field(sa_column=Column(JSON, nullable=False))
-    phone: str
+    languages: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    phone: str | None = None
     """The number that calls come from."""
-    email: str
+    email: str | None = None
     capacity: int = 1
     """Calls that one slot of half an hour takes."""
-    active_at: datetime
+    active_at: datetime | None = None
     """When somebody there last did something."""
     changed_at: datetime
 

@@ -129,7 +129,7 @@ class Housed(Desk):
         made = Deployment(LIBRARY, LANGUAGES, Buttons(b"a key"), "nct06570291", 30, staff_group=GROUP)
         self.deployment = replace(made, **deployed)
         self.runner = asyncio.Runner()
-        self._limits = limits
+        self._limits = {"telegram": limits} if limits else None
         self.opens()
         if hires:
             with store.begin() as db:

@@ -23,9 +23,10 @@ def upgrade() -> None:
     _table("share", _of("lead"), _of("staff"), _words("token", unique=True), _words("passcode"), _number("tries"),
            _number("opened"), _at("made_at"), _at("expires_at"), _at("revoked_at", null=True))  # fmt: skip
     _table("lead_key", _of("lead"), _words("kind"), _words("hash"), sa.UniqueConstraint("lead_id", "hash"))
-    _table("site", *map(_words, ("trial", "key", "status", "timezone", "hours", "holidays", "phone", "email")),
-           sa.Column("languages", sa.JSON(), nullable=False), _number("capacity"), _at("active_at"),
-           _at("changed_at"), sa.UniqueConstraint("trial", "key"))  # fmt: skip
+    changes = (sa.Column(name, AutoString()) for name in ("timezone", "hours", "holidays", "phone", "email"))
+    _table("site", *map(_words, ("trial", "key", "status")), *changes, sa.Column("languages", sa.JSON()),
+           _number("capacity"), _at("active_at", null=True), _at("changed_at"),
+           sa.UniqueConstraint("trial", "key"))  # fmt: skip
     _table(
         "session", _words("token", unique=True), _of("staff", ondelete="CASCADE"), _at("made_at"), _at("seen_at")
     )
@@ -72,7 +73,8 @@ def _staff() -> None:
 
 
 def _leads() -> None:
-    for name in ("slot_at", "snoozed_until", "escalate_at"):
+    op.add_column("outbox", sa.Column("digest", sa.JSON(), nullable=True))
+    for name in ("slot_at", "snoozed_until", "escalate_at", "noticed_at"):
         op.add_column("lead", _at(name, null=True))
     for name in ("escalated", "slipped"):
         op.add_column("lead", _number(name))
