@@ -95,6 +95,7 @@ class MessageRow(SQLModel, table=True):
 
 _OPEN = "status NOT IN ('closed', 'withdrawn')"
 _NUDGED = "escalate_at IS NOT NULL"
+_PICKED = "slot_at IS NOT NULL"
 
 
 class LeadRow(SQLModel, table=True):
@@ -105,6 +106,7 @@ class LeadRow(SQLModel, table=True):
         UniqueConstraint("conversation_id"),
         Index("lead_open", "due_at", "id", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
         Index("lead_to_escalate", "escalate_at", sqlite_where=text(_NUDGED), postgresql_where=text(_NUDGED)),
+        Index("lead_slot", "site", "slot_at", sqlite_where=text(_PICKED), postgresql_where=text(_PICKED)),
     )
 
     id: int | None = Field(default=None, primary_key=True)

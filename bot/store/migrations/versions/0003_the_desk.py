@@ -83,6 +83,7 @@ def _leads() -> None:
     for name, columns, where in (
         ("lead_open", ["due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
         ("lead_to_escalate", ["escalate_at"], "escalate_at IS NOT NULL"),
+        ("lead_slot", ["site", "slot_at"], "slot_at IS NOT NULL"),
     ):
         op.create_index(name, "lead", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
