@@ -7,16 +7,16 @@ from typing import Any
 
 from bot.deployment import Deployment
 from bot.desk import lead as life
-from bot.desk import rights
+from bot.desk import promise, rights
 from bot.desk.cards import STATUS, Cards, cards_for
+from bot.desk.telling import tell_person
 from bot.messages import Envelope
-from bot.store import conversations, leads, outbox, staff
+from bot.store import conversations, leads, outbox, sites, staff
 from bot.store.leads import Lead, reference
+from bot.store.sites import SiteNow
 from bot.store.staff import Member
 from bot.store.transaction import Transaction
 from flows.flow import Flow
-from flows.speak import speak
-from flows.turn import Tell
 
 UNDO = timedelta(seconds=30)
 """How long a step can be taken back."""
@@ -28,7 +28,7 @@ NOBODY = "There is nobody of that name who may have {reference}."
 LINES = (HAS_IT, NOT_NOW, TOO_LATE, NOBODY)
 
 _UNDONE_TO = ("status", "owner_id", "claimed_at", "attempts", "reason", "criterion", "snoozed_until", "due_at",
-              "escalated", "escalate_at")  # fmt: skip
+              "escalated", "escalate_at", "merged_into")  # fmt: skip
 _MOMENTS = ("claimed_at", "snoozed_until", "due_at", "escalate_at")
 
 
@@ -72,7 +72,7 @@ class Acting:
         if not leads.claim(self.db, lead_id, self.member["id"], self.now):
             raise self._refused(lead)
         self.db.spans.append(("claim", (self.now - lead["created_at"]).total_seconds()))
-        fresh = self._done(lead, "claimed")
+        fresh = self.done(lead, "claimed")
         self.tell_person(fresh, "claimed", name=self.member["name"])
         return fresh
 
@@ -81,12 +81,13 @@ class Acting:
         lead = self.own(lead_id)
         changes: dict[str, Any] = {"status": self._after(lead, verb), "snoozed_until": None}
         if verb == "release":
-            changes |= {"owner_id": None, "claimed_at": None}
+            changes |= {"owner_id": None, "claimed_at": None, "escalated": 0}
+            changes["escalate_at"] = promise.nudge(self.site_of(lead), self.now)
         if verb == "no_answer":
             changes["attempts"] = lead["attempts"] + 1
         if verb in ("no_answer", "reached") and lead["status"] == "claimed":
             self.db.spans.append(("first_call", (self.now - lead["created_at"]).total_seconds()))
-        return self._done(lead, verb, **changes)
+        return self.done(lead, verb, **changes)
 
     def close(self, lead_id: int, reason: str, criterion: str = "") -> Lead:
         """Closes a lead. Raises Refused without a known reason, or without the criterion that it needs."""
@@ -95,7 +96,7 @@ class Acting:
         if reason not in life.CLOSINGS or (reason in life.WITH_CRITERION) != (criterion in known):
             raise self._refused(lead)
         changes = {"status": self._after(lead, "close"), "reason": reason, "criterion": criterion}
-        return self._done(lead, "close", detail=".".join(filter(None, (reason, criterion))), **changes)
+        return self.done(lead, "close", detail=".".join(filter(None, (reason, criterion))), **changes)
 
     def reassign(self, lead_id: int, to: int) -> Lead:
         """Gives a lead to another member: one's own, or anybody's for those who lead the site."""
@@ -104,8 +105,8 @@ class Acting:
         if heir is None or not rights.sees(heir, lead) or lead["status"] in ("closed", "withdrawn"):
             raise Refused(NOBODY, reference=reference(lead_id))
         status = lead["status"] if lead["owner_id"] else self._after(lead, "claim")
-        changes = {"owner_id": to, "claimed_at": self.now, "status": status}
-        fresh = self._done(lead, "reassigned", detail=heir["name"], **changes)
+        changes = {"owner_id": to, "claimed_at": self.now, "status": status, "escalate_at": None}
+        fresh = self.done(lead, "reassigned", detail=heir["name"], **changes)
         self.tell_person(fresh, "claimed", name=heir["name"])
         return fresh
 
@@ -114,11 +115,11 @@ class Acting:
         lead = self.own(lead_id)
         if lead["status"] in ("new", "closed", "withdrawn") or until <= self.now:
             raise self._refused(lead)
-        return self._done(lead, "snoozed", snoozed_until=until)
+        return self.done(lead, "snoozed", snoozed_until=until)
 
     def undo(self, lead_id: int) -> Lead:
         """Takes back one's own last step, while the lead has seen no other and it is not long ago."""
-        self.lead(lead_id)
+        found = self.lead(lead_id)
         last = leads.last_event(self.db, lead_id)
         mine = last is not None and last["staff_id"] == self.member["id"] and last["before"] is not None
         if last is None or not mine or self.now - last["at"] > UNDO:
@@ -129,6 +130,8 @@ class Acting:
         }
         leads.change(self.db, lead_id, self.now, **before)
         leads.record(self.db, lead_id, "undone", self.now, self.member["id"], last["what"])
+        if last["what"] == "merged" and (kept := found["merged_into"]) is not None:
+            leads.record(self.db, kept, "unmerged", self.now, self.member["id"], reference(lead_id))
         fresh = self._fresh(lead_id)
         self.show_card(fresh)
         return fresh
@@ -149,6 +152,9 @@ class Acting:
             if kept is not None:
                 return self.deployment.library.flow(kept.conversation.flow)
         return self.deployment.library.newest(lead["trial"])
+
+    def site_of(self, lead: Lead) -> SiteNow:
+        return sites.now(self.db, self.flow_of(lead), lead["site"])
 
     def cards(self, lead: Lead, language: str) -> Cards:
         return cards_for(self.deployment, self.flow_of(lead), language)
@@ -172,12 +178,13 @@ class Acting:
         assert fresh is not None
         return fresh
 
-    def _done(self, lead: Lead, what: str, detail: str = "", **changes: Any) -> Lead:
+    def done(self, lead: Lead, what: str, detail: str = "", **changes: Any) -> Lead:
         """Writes a step, with what it takes to undo it, and shows it to the group."""
         if changes:
             leads.change(self.db, lead["id"], self.now, **changes)
         before = {name: lead[name] for name in _UNDONE_TO}
         before |= {name: lead[name].isoformat() for name in _MOMENTS if lead[name]}
+        sites.stir(self.db, lead["trial"], lead["site"], self.now)
         leads.record(self.db, lead["id"], what, self.now, self.member["id"], detail, before)
         fresh = self._fresh(lead["id"])
         self.show_card(fresh)
@@ -196,18 +203,7 @@ class Acting:
 
     def tell_person(self, lead: Lead, line: str, **values: str) -> None:
         """The person reads it in the chat where they answered, in their language."""
-        if not lead["chat"] or lead["conversation_id"] is None:
-            return
-        kept = conversations.by_id(self.db, lead["conversation_id"])
-        if kept is None:
-            return
-        flow = self.deployment.library.flow(kept.conversation.flow)
-        words = self.deployment.languages.patient(kept.conversation.locale)
-        for number, speech in enumerate(speak(flow, kept.conversation, [Tell(line, values)], words)):
-            key = f"lead:{lead['id']}:{line}:{self._key}:{number}"
-            outbox.put(self.db, lead["channel"], lead["chat"], Envelope(speech.text), key, self.now)
-            step = kept.conversation.step
-            conversations.add_message(self.db, kept.id, speech.text, self.now, outgoing=True, step=step)
+        tell_person(self.db, self.deployment, lead, line, self._key, self.now, **values)
 
     def put(self, chat: str, envelope: Envelope, *, sheet_of: int | None = None) -> None:
         """Something for staff, in the messenger."""

@@ -5,7 +5,7 @@ import logging
 from bot.desk import lead as life
 from bot.handlers.happening import Happening
 from bot.messages import Envelope
-from bot.store import conversations, leads, outbox, staff
+from bot.store import conversations, details, leads, outbox, staff
 from bot.store.transaction import Transaction
 from flows.turn import Deleted, Ended, SafetyShown
 
@@ -37,6 +37,9 @@ def deleted(db: Transaction, happening: Happening, event: Deleted) -> None:
             eligible_from=None,
         )
         leads.record(db, lead["id"], "withdrawn", now)
+        details.forget(db, lead["id"])
+        if lead["merged_into"] is not None:  # who works the other one should know before they call
+            leads.record(db, lead["merged_into"], "duplicate_withdrawn", now)
         _tell_staff(db, happening, lead["id"], lead["owner_id"])
     conversations.erase(db, kept.channel, kept.chat)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from bot import crash
-from bot.desk import promise
+from bot.desk import duplicates, promise
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, parts
-from bot.store import leads, outbox, staff
+from bot.store import leads, outbox, sites, staff
 from bot.store.transaction import Transaction
 from flows.answer import StepId, value_to_json
 from flows.conversation import Conversation
@@ -21,7 +20,7 @@ from flows.turn import LeadRaised
 def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dict[str, str]:
     """One open lead per person and trial: a second send, or a send after a person request, updates it."""
     flow, kept, now = happening.flow, happening.kept, happening.now
-    site = flow.site(event.site)
+    site = sites.now(db, flow, event.site)
     values = _values(happening, event)
     lead = leads.open_of(db, kept.channel, kept.chat, flow.trial.slug)
     if lead is None:
@@ -30,7 +29,8 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
             channel=kept.channel,
             chat=kept.chat,
             trial=flow.trial.slug,
-            due_at=promise.due(now, site.timezone if site else flow.trial.timezone),
+            due_at=promise.due(site, now),
+            escalate_at=promise.nudge(site, now),
             created_at=now,
             updated_at=now,
             **values,
@@ -44,13 +44,14 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
         leads.change(db, lead_id, now, **values)
         leads.record(db, lead_id, "sent_again", now)
         tell_changed(db, happening, lead_id)
+    found = duplicates.keys_of(happening.deployment, kept.channel, kept.chat, values["contact"])
+    duplicates.note_keys(db, lead_id, found)
     raised = leads.get(db, lead_id)
     assert raised is not None
-    zone = ZoneInfo(site.timezone if site else flow.trial.timezone)
     return {
         "reference": leads.reference(lead_id),
-        "due": raised["due_at"].astimezone(zone).date().isoformat(),
-        "phone": site.phone if site else flow.trial.contact,
+        "due": raised["due_at"].astimezone(site.zone).date().isoformat(),
+        "phone": site.phone,
     }
 
 

@@ -1,6 +1,6 @@
 """Who looked at what, signed in, exported or changed a setting: rows are only ever added, in the same commit.
 
-It names people by their staff number and leads by theirs. What a patient wrote, and how to reach them, is never in it.
+It names people and leads by their numbers. What a patient wrote, and how to reach them, is never in it.
 """
 
 from __future__ import annotations
