@@ -54,8 +54,9 @@ class CatalogueWords:
         return format_skeleton("yMMMM", day, locale=self._format)
 
     def moment(self, moment: datetime) -> str:
-        """A weekday and a time of day, for staff."""
-        return format_datetime(moment, "EEE d MMM HH:mm", locale=self._format)
+        """A weekday and a time of day, as the clock of the moment's own zone shows it."""
+        day = format_skeleton("MMMEd", moment, locale=self._format).replace(",", "")
+        return f"{day} {format_datetime(moment, 'HH:mm', locale=self._format)}"
 
     def number(self, number: Decimal | int) -> str:
         return format_decimal(number, locale=self._format)

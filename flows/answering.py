@@ -29,6 +29,8 @@ def gave(turning: Turning, reply: Gave) -> Turn:
         return turning.ask(Tell("stale"))
     if step.id != turning.before.step:
         return _late(turning, step, reply)
+    if step.source == "sites" and reply.value in turning.flow.closed:
+        return turning.ask(Tell("site_closed", {"site": str(reply.value)}))
     if not fits(turning.flow, step, reply.value):
         return garbled(turning, Garbled("unclear"))
     if not reply.sure:

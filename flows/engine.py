@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flows.answering import confirmed, garbled, gave, narrowed, not_words, ticked
 from flows.conversation import Conversation, Pending
-from flows.flow import Flow
+from flows.flow import SITE, Flow
+from flows.machine import place, turned_away
 from flows.reply import (
     Asked,
     Bare,
@@ -21,7 +23,7 @@ from flows.reply import (
     Signalled,
     Ticked,
 )
-from flows.turn import Ask, Menu, SafetyShown, Show, Turn
+from flows.turn import Ask, Cleared, Menu, SafetyShown, Say, Show, Tell, Turn
 from flows.turning import Turning
 from flows.wishing import asked
 
@@ -40,6 +42,8 @@ def start(flow: Flow, locale: str, now: datetime) -> Turn:
 def advance(flow: Flow, conversation: Conversation, reply: Reply, now: datetime) -> Turn:
     """The turn that a reply makes. Never raises for anything a person may send."""
     turning = Turning(flow, conversation, today_of(flow, now))
+    if not isinstance(reply, Signalled | Elapsed) and (site := _closed(turning)):
+        return _elsewhere(turning, site, reply)
     match reply:
         case Asked():
             return asked(turning, reply)
@@ -68,3 +72,28 @@ def advance(flow: Flow, conversation: Conversation, reply: Reply, now: datetime)
             return narrowed(turning, reply)
         case Garbled():
             return garbled(turning, reply)
+
+
+def _closed(turning: Turning) -> str:
+    """The chosen site, where that is to be asked again before anything else; "" if it is not."""
+    flow, old = turning.flow, turning.before
+    site = turned_away(flow, old.answers) if old.life == "open" else ""
+    return site if site and place(flow, old.answers).step != old.step else ""
+
+
+def _elsewhere(turning: Turning, site: str, reply: Reply) -> Turn:
+    """The chosen site takes nobody any more, and nothing was sent: it is told, and asked again. A wish is heard."""
+    gone, old = Cleared(SITE), turning.before
+    answers = {step: answer for step, answer in old.answers.items() if step != SITE}
+    step = place(turning.flow, answers).step
+    moved = replace(old, answers=answers, step=step, pending=None, draft=(), misses=0)
+    now, told = turning.on(moved), Tell("site_closed", {"site": site})
+    if isinstance(reply, Asked):
+        turn = asked(now, reply)
+        return replace(turn, says=(told, *turn.says), events=(gone, *turn.events))
+    return now.ask(told, event=gone)
+
+
+def again(flow: Flow, conversation: Conversation, now: datetime) -> tuple[Say, ...]:
+    """What is open, asked again: the question, what waits for a yes, or the menu at the end."""
+    return Turning(flow, conversation, today_of(flow, now)).ask().says

@@ -224,6 +224,8 @@ class Trial:
     ages: str
     timezone: str
     text_version: str
+    ready: str = ""
+    """What to have at hand for the call, as the end of a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +249,10 @@ class Flow:
     """What people write when they mean something. Name to English words, separated by ``;``."""
     emergency: Mapping[str, Mapping[str, str]]
     """Country code to its numbers."""
+    phrases: Mapping[str, str] = field(default_factory=dict)
+    """Approved lines that staff may send to a person, by name."""
+    closed: frozenset[str] = frozenset()
+    """The ids of sites that take nobody now. No file says so: the shell does."""
 
     @property
     def name(self) -> str:
@@ -264,6 +270,13 @@ class Flow:
     @cached_property
     def part_by_id(self) -> Mapping[str, Part]:
         return MappingProxyType({part.id: part for part in self.parts})
+
+    @cached_property
+    def sends(self) -> Mapping[StepId, str]:
+        """The steps that send something to a site, each with the answer that does."""
+        return MappingProxyType(
+            {step.id: option.id for step in self.steps for option in step.options if option.does.startswith("send")}
+        )
 
     @cached_property
     def deciding(self) -> Mapping[StepId, tuple[Criterion, ...]]:

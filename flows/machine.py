@@ -11,7 +11,7 @@ from typing import Any
 from transitions import Event, Machine, State
 
 from flows.answer import Answer, StepId
-from flows.flow import CHECK, CONTACT, PERSON, SEND_PERSON, Flow, Step
+from flows.flow import CHECK, CONTACT, PERSON, SEND_PERSON, SITE, Flow, Step
 from flows.rules import YES, Every, Known, Rule
 from flows.screening import Verdict, excluded, weigh
 
@@ -42,6 +42,8 @@ def place(flow: Flow, answers: Mapping[StepId, Answer]) -> Place:
 
     The day that dates are counted to is the day of the latest answer, so a place does not move by itself.
     """
+    if turned_away(flow, answers):
+        answers = {step: answer for step, answer in answers.items() if step != SITE}
     machine = machine_of(flow)
     today = max([answer.on for answer in answers.values()], default=date.min)
     on_path: dict[StepId, Answer] = {}
@@ -53,6 +55,19 @@ def place(flow: Flow, answers: Mapping[StepId, Answer]) -> Place:
         if at != BACK_TO_QUESTIONS:
             step, end = at, ""
     return Place(step, end, on_path)
+
+
+def turned_away(flow: Flow, answers: Mapping[StepId, Answer]) -> str:
+    """The site that somebody chose, sent nothing to yet, and that takes nobody any more; "" if there is none."""
+    if not flow.closed or SITE not in answers or is_sent(flow, answers):
+        return ""
+    chosen = answers[SITE].value
+    return chosen if isinstance(chosen, str) and chosen in flow.closed else ""
+
+
+def is_sent(flow: Flow, answers: Mapping[StepId, Answer]) -> bool:
+    """Whether one of the answers sent something to a site."""
+    return any(step in answers and answers[step].value == option for step, option in flow.sends.items())
 
 
 def screen(flow: Flow, answers: Mapping[StepId, Answer], today: date) -> Verdict:

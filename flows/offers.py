@@ -21,7 +21,8 @@ def with_options(flow: Flow, step: Step, answers: Mapping[StepId, Answer], langu
         return replace(step, options=tuple(Option(tag, name) for tag, name in languages.items()))
     if step.source == "sites":
         town = answers.get(TOWN)
-        near = nearest(flow.sites, str(town.value) if town else "")
+        taking = tuple(site for site in flow.sites if site.id not in flow.closed)
+        near = nearest(taking, str(town.value) if town else "")
         options = tuple(Option(site.id, site.city, site.name) for site in near[:MOST_SITES])
         return replace(step, options=(*options, Option(NOWHERE, flow.says["button_none_near"])))
     return step

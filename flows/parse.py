@@ -232,6 +232,7 @@ def _flow(trial: _Table, frame: _Table) -> Flow:
             country: {key: table.text(key) for key in ("emergency", "hotline") if key in table}
             for country, table in frame.each("emergency")
         },
+        phrases=frame.strings("phrases"),
     )
 
 
@@ -240,7 +241,7 @@ def _trial(table: _Table) -> Trial:
         "slug", "version", "registry_id", "title", "short_title", "code", "status", "phase", "sponsor",
         "contact", "listed", "ages", "timezone", "text_version",
     )  # fmt: skip
-    return Trial(**{key: table.text(key) for key in keys})
+    return Trial(**{key: table.text(key) for key in keys}, ready=table.text("ready", ""))
 
 
 def _part(table: _Table) -> Part:

@@ -12,8 +12,12 @@ What = Literal[
     "back", "help", "why", "person", "language", "stop", "delete", "start", "change", "faq", "privacy",
     "unwell", "resume", "copy", "reason",
     "stop_now", "delete_now", "start_over", "person_now", "recheck", "later",
+    "status", "time", "withdraw", "slot", "withdraw_now", "send_again",
 ]  # fmt: skip
-"""What somebody can ask for at any step. The last line are second taps, inside a menu."""
+"""What somebody can ask for at any step; some of it by a second tap, inside a menu.
+
+Buttons that are out name a wish by its number here: new ones come last.
+"""
 
 COMMANDS_AND_TAPS: tuple[What, ...] = get_args(What)
 

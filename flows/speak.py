@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from flows import turn as says
 from flows.answer import Answer, Span, StepId, Value
@@ -20,16 +21,23 @@ from flows.offers import NOWHERE, with_options
 from flows.reply import Asked, Confirmed, Gave, Narrowed, Reply, Sent, Ticked, What
 from flows.screening import Verdict
 from flows.turn import Ask, Menu, ReadBack, Retry, Say, Show, Tell
+from flows.wishing import slot_text
 from flows.words import Words
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WEEK = {name: date(2024, 1, number) for number, name in enumerate(_NAMES, 1)}
+_DAY = re.compile(rf"\b({'|'.join(_WEEK)})\b")
 
 MENUS: Mapping[str, tuple[What, ...]] = {
     "start": ("resume", "start_over", "delete"),
-    "done": ("change", "copy", "person", "start_over", "delete"),
+    "done": ("status", "change", "copy", "person", "start_over", "delete"),
     "safety": ("resume", "later"),
     "reminder": ("recheck", "later", "delete"),
-    "help": ("resume", "why", "back", "change", "faq", "privacy", "person", "language", "unwell", "stop", "delete"),
+    "help": (
+        "resume", "why", "back", "change", "status", "faq", "privacy", "person", "language", "unwell", "stop",
+        "delete",
+    ),
     "faq": ("resume",),
     "change": ("resume",),
     "unwell": ("resume",),
@@ -39,11 +47,33 @@ MENUS: Mapping[str, tuple[What, ...]] = {
     "stopped": ("resume", "delete"),
     "delete": ("delete_now", "resume"),
     "privacy": ("resume", "delete"),
+    "status": ("time", "change", "withdraw", "copy", "person", "resume"),
+    "time": ("resume",),
+    "withdraw": ("withdraw_now", "resume"),
+    "withdrawn": ("send_again", "delete", "resume"),
 }  # fmt: skip
 """The wishes that each menu offers, below what it lists itself."""
 
-COMMANDS: tuple[What, ...] = ("start", "help", "back", "change", "language", "person", "privacy", "stop", "delete")
+COMMANDS: tuple[What, ...] = (
+    "start", "help", "back", "change", "status", "language", "person", "privacy", "stop", "delete",
+)  # fmt: skip
 """The wishes that a messenger lists in its own menu."""
+
+TOLD: Mapping[str, tuple[What, ...]] = {
+    "sent": ("time", "copy", "withdraw"),
+    "sent_person": ("time", "withdraw"),
+    "tried": ("time",),
+    "tried_last": ("time", "person"),
+    "slipped": ("time",),
+}
+"""The wishes offered below a line that is told, not asked."""
+
+STANDS = ("none", "waiting", "has", "tried", "later", "visit", "inside", "closed")
+"""How a request may stand, each with a line of its own: ``status_waiting``."""
+TIMES = ("offer", "gone", "none", "no_lead", "yours")
+"""What may become of a wish for a time: ``time_offer``."""
+DAYS = ("day", "due", "sent_on", "tried_on")
+"""What the shell gives as a day, to be said in the person's language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +153,11 @@ class _Tongue:
 
     def question(self, step: Step) -> _Question:
         numbered = any(option.detail for option in step.options)
+        closed = step.source == "sites" and len(step.options) == 1
         return _Question(
             self._progress(step),
             self._line("helper") + " " if self.flow.part_by_id[step.part].counted else "",
-            self.words.text(step.context, step.text),
+            self._line("sites_full") if closed else self.words.text(step.context, step.text),
             self.words.text(step.context, step.help) if step.help else "",
             "\n".join(self._numbered(step, n, o) for n, o in enumerate(step.options, 1)) if numbered else "",
             tuple(self._answer_rows(step, ())),
@@ -141,7 +172,7 @@ class _Tongue:
         if step.source == "languages":
             return option.label
         if option.id == NOWHERE and step.source == "sites":
-            return self._line("button_none_near")
+            return self._line("button_desk" if len(step.options) == 1 else "button_none_near")
         return self._own(step, option.label)
 
     def _own(self, step: Step, source: str) -> str:
@@ -318,12 +349,20 @@ class _Voice(_Tongue):
 
     def _tell(self, key: str, values: Mapping[str, str]) -> Speech:
         filled = {name: self._said(name, value) for name, value in {**self.extra, **values}.items()}
+        filled["ready"] = self.words.text(f"{self.flow.trial.slug}.trial", self.flow.trial.ready)
         if key == "noted":
             step = self.flow.step_by_id[StepId(values["given"])]
             filled["value"] = values["said"] or self._value(step, self._given(step.id))
         if key == "reminder_set" and not values.get("day"):
             key = "reminder_open"
-        return Speech(fill(self._line(key), filled), drop_keyboard=key == "noted")
+        lines = [self._line(key)]
+        if key in ("sent", "sent_person"):
+            lines += [self._line("ready")] if self.flow.trial.ready else []
+            lines += [self._line("nothing_changes")]
+        if key == "claimed" and not values.get("phone"):
+            lines = [self._line("claimed_only")]
+        rows = tuple((button,) for button in self._wishes(*TOLD.get(key, ())))
+        return Speech("\n".join(fill(line, filled) for line in lines), rows, drop_keyboard=key == "noted")
 
     def _said(self, name: str, value: str) -> str:
         if name == "steps":
@@ -335,9 +374,24 @@ class _Voice(_Tongue):
             one, many = self.flow.says["days_one"], self.flow.says["days_many"]
             phrase = self.words.plural("say.days", one, many, int(value))
             return fill(phrase, {"number": self.words.number(int(value))})
-        if name in ("day", "due") and value:
+        if name in DAYS and value:
             return self._day(date.fromisoformat(value))
+        if name == "slot" and value:
+            return self._slot(datetime.fromisoformat(value))
+        if name == "city" and (site := self.flow.site(value)):
+            return self.words.text(f"{self.flow.trial.slug}.site", site.city)
+        if name == "hours":
+            return _DAY.sub(lambda found: self.words.weekday(_WEEK[found[0]]), value)
         return value
+
+    def _slot(self, start: datetime) -> str:
+        """A time at the site, and the person's own where it is another one and known."""
+        there = start.astimezone(ZoneInfo(self.extra["zone"]))
+        own = self.extra.get("own_zone", "")
+        here = start.astimezone(ZoneInfo(own)) if own else there
+        key = "slot_there" if here.utcoffset() == there.utcoffset() else "slot_both"
+        values = {"slot": self.words.moment(there), "own": self.words.moment(here)}
+        return fill(self._line(key), {**values, "city": self._said("city", self.extra["city"])})
 
     def _day(self, day: date) -> str:
         values = {"weekday": self.words.weekday(day), "day": self.words.day(day)}
@@ -397,9 +451,43 @@ class _Voice(_Tongue):
                 ]
             case "change":
                 rows = [(Button(self._step_label(s), Asked("change", s.id)),) for s in self._answered()]
-        labels = [self._line(f"button_{wish}") for wish in MENUS[key]]
-        rows += [(Button(label, Asked(wish)),) for label, wish in zip(labels, MENUS[key], strict=True)]
-        return Speech(fill(self._line(f"menu_{key}"), self._values()), tuple(rows))
+            case "time":
+                rows = [(Button(self._moment(start), Asked("slot", slot_text(start))),) for start in self._starts()]
+        rows += [(button,) for button in self._wishes(*self._offered(key))]
+        return Speech("\n".join(fill(line, self._values()) for line in self._heading(key)), tuple(rows))
+
+    def _offered(self, key: str) -> tuple[What, ...]:
+        """The wishes of a menu, without those that nothing would come of now."""
+        offered, extra = MENUS[key], self.extra
+        if key == "status" and extra.get("status", "none") in ("none", "closed"):
+            offered = tuple(wish for wish in offered if wish not in ("time", "withdraw"))
+        if key == "time" and extra.get("time") == "yours":
+            offered = ("time", *offered)
+        if key == "withdrawn" and not any(step in self.conversation.answers for step in self.flow.sends):
+            offered = tuple(wish for wish in offered if wish != "send_again")
+        return offered
+
+    def _heading(self, key: str) -> list[str]:
+        """What stands above the buttons of a menu, where that depends on what the shell knows."""
+        extra = self.extra
+        match key:
+            case "status":
+                lines = [f"status_{extra.get('status', 'none')}"]
+                lines += ["status_slot"] if extra.get("slot") else []
+                lines += ["status_reference"] if extra.get("reference") and "status" in extra else []
+                return [self._line(line) for line in lines]
+            case "time":
+                lines = [self._line(f"time_{extra.get('time', 'no_lead')}")]
+                return [*lines, *(self._slot(start) for start in self._starts() if extra.get("own_zone"))]
+            case "withdrawn" if extra.get("withdrawn") == "none":
+                return [self._line("withdrawn_none")]
+        return [self._line(f"menu_{key}")]
+
+    def _starts(self) -> list[datetime]:
+        return [datetime.fromisoformat(start) for start in self.extra.get("slots", "").split(",") if start]
+
+    def _moment(self, start: datetime) -> str:
+        return self.words.moment(start.astimezone(ZoneInfo(self.extra["zone"])))
 
     # ------------------------------------------------------------------ answers
 
@@ -471,7 +559,9 @@ class _Voice(_Tongue):
             case "cities":
                 return self.words.listed([self.words.text(f"{slug}.site", site.city) for site in flow.sites])
             case "hours":
-                return flow.sites[0].hours if flow.sites else ""
+                return self._said("hours", flow.sites[0].hours) if flow.sites else ""
+            case "city":
+                return self._said("city", flow.sites[0].id) if flow.sites else ""
             case "phone":
                 return flow.sites[0].phone if flow.sites else ""
             case "site":

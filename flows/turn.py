@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flows.answer import Answer, StepId
@@ -137,6 +138,33 @@ class SafetyShown:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonWished:
+    """Somebody whose details are with the study team already asked for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWished:
+    """The person asked how their request stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimesWished:
+    """The person asked for the times at which the team could call."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPicked:
+    """The person picked a time for the call, which may be taken meanwhile."""
+
+    start: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The person took their request back. Their answers stay with them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The conversation reached an end: done, stopped, declined."""
 
@@ -148,7 +176,22 @@ class Deleted:
     """The person had everything deleted."""
 
 
-Event = Answered | Cleared | Screened | LeadRaised | ReminderWished | NoticesWished | SafetyShown | Ended | Deleted
+Event = (
+    Answered
+    | Cleared
+    | Screened
+    | LeadRaised
+    | ReminderWished
+    | NoticesWished
+    | PersonWished
+    | StatusWished
+    | TimesWished
+    | SlotPicked
+    | Withdrawn
+    | SafetyShown
+    | Ended
+    | Deleted
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ def fits(flow: Flow, step: Step, value: Value) -> bool:
     if value is None:
         return step.unsure
     if step.source:
-        return isinstance(value, str) and (step.source != "sites" or value == NOWHERE or bool(flow.site(value)))
+        known = value == NOWHERE or (isinstance(value, str) and bool(flow.site(value)) and value not in flow.closed)
+        return isinstance(value, str) and (step.source != "sites" or known)
     if isinstance(value, str) and step.option(value) is not None:
         return True
     try:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from flows import turn as says
 from flows.answer import Answer, StepId
 from flows.answering import take
 from flows.conversation import Life
-from flows.flow import PERSON, SEND_PERSON, Flow
-from flows.machine import DONE, asked_if, place, screen
+from flows.flow import PERSON, SEND_PERSON, SITE, Flow
+from flows.machine import DONE, asked_if, is_sent, place, screen, turned_away
 from flows.reply import Asked
 from flows.rules import steps_of
 from flows.turn import Ask, Menu, Say, Show, Tell, Turn
 from flows.turning import Turning, close, without
+
+SLOT = "%Y%m%dT%H%MZ"
 
 
 def asked(turning: Turning, reply: Asked) -> Turn:
@@ -40,6 +43,17 @@ def asked(turning: Turning, reply: Asked) -> Turn:
             return turning.done(Tell("start_over"), life="stopped", event=says.Ended("restarted"))
         case "person_now":
             return _person(turning)
+        case "status":
+            return turning.done(Menu("status"), event=says.StatusWished())
+        case "time":
+            return turning.done(Menu("time"), event=says.TimesWished())
+        case "slot":
+            start = slot_of(about)
+            return turning.done(Menu("time"), event=says.SlotPicked(start)) if start else turning.ask(Tell("stale"))
+        case "withdraw_now":
+            return _withdraw(turning)
+        case "send_again":
+            return _send_again(turning)
         case "later":
             return turning.done(Tell("later"))
         case "reason":
@@ -109,8 +123,55 @@ def _resume(turning: Turning) -> Turn:
     return turning.ask()
 
 
+def _withdraw(turning: Turning) -> Turn:
+    """What was sent is taken back. The answers stay here, and can be sent again."""
+    flow, old = turning.flow, turning.before
+    taken = {
+        step: Answer(_other(flow, step), turning.today)
+        for step, option in flow.sends.items()
+        if step in old.answers and old.answers[step].value == option
+    }
+    answers = {**old.answers, **taken}
+    events = tuple(says.Answered(step, answer) for step, answer in taken.items())
+    new = replace(old, answers=answers, raised=False)
+    if old.life == "open":  # where a site closed meanwhile, it is asked about again
+        new = replace(new, step=place(flow, answers).step)
+    return Turn(new, (Menu("withdrawn"),), (says.Withdrawn(), *events))
+
+
+def _other(flow: Flow, step: StepId) -> str:
+    """The answer that sends nothing."""
+    return next(option.id for option in flow.step_by_id[step].options if not option.does)
+
+
+def _send_again(turning: Turning) -> Turn:
+    """Back to the page that asks whether to send, where it was answered with no."""
+    here = place(turning.flow, turning.before.answers).on_path
+    if is_sent(turning.flow, turning.before.answers):
+        return turning.ask(Tell("sent_already"))
+    if site := turned_away(turning.flow, turning.before.answers):
+        return _reopen(turning, (SITE, *turning.flow.sends), Tell("site_closed", {"site": site}))
+    last = next((step for step in turning.flow.sends if step in here), None)
+    return turning.ask() if last is None else _reopen(turning, (last,))
+
+
+def slot_of(text: str) -> datetime | None:
+    """The moment behind a button of ``slot_text``; None for anything else."""
+    try:
+        return datetime.strptime(text, SLOT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def slot_text(start: datetime) -> str:
+    """A moment, short enough for a button's data."""
+    return start.astimezone(UTC).strftime(SLOT)
+
+
 def _person(turning: Turning) -> Turn:
-    """Contact details come first now; the question that was open waits."""
+    """Contact details come first now; the question that was open waits. Who sent them already is done."""
+    if turning.before.raised or is_sent(turning.flow, turning.before.answers):
+        return turning.ask(Tell("person_told"), event=says.PersonWished())
     old = turning.before.answers
     asked_again = SEND_PERSON in old and old[SEND_PERSON].value != "send"
     kept = {step: answer for step, answer in old.items() if not (asked_again and step == SEND_PERSON)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -33,6 +33,9 @@ class Words(Protocol):
         """``14 November 2026``, in this language's long form."""
 
     def weekday(self, day: date) -> str: ...
+
+    def moment(self, moment: datetime) -> str:
+        """``Sun 22 Nov 09:30``: a day and a time of the clock, short enough for a button."""
 
     def month(self, day: date) -> str:
         """``November 2026``."""

@@ -36,6 +36,7 @@ def messages(flow: Flow) -> Iterator[Message]:
 def _all(flow: Flow) -> Iterator[Message]:
     slug = flow.trial.slug
     yield _patient(f"{slug}.trial", flow.trial.short_title, "The study, named inside a sentence")
+    yield _patient(f"{slug}.trial", flow.trial.ready, "What to have at hand, after 'Have this ready for the call:'")
     for part in flow.parts:
         if part.counted:
             yield _patient(f"{slug}.part", part.title, "Part of the conversation, after 'Part 2 of 4,'")
@@ -72,6 +73,8 @@ def _all(flow: Flow) -> Iterator[Message]:
             continue
         what = "Button, 20 characters or fewer" if key.startswith("button_") else "The bot's own line"
         yield _patient(f"say.{key}", text, what)
+    for key, text in flow.phrases.items():
+        yield _patient(f"phrase.{key}", text, "An approved line that staff may send; staff read it, too")
     for key, text in flow.heard.items():
         yield _patient(f"hear.{key}", text, _HEARD)
 

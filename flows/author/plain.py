@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 _MONTHS = tuple((date(2000, number, 1).strftime("%B"), number) for number in range(1, 13))
@@ -28,6 +28,9 @@ class PlainWords:
 
     def weekday(self, day: date) -> str:
         return day.strftime("%A")
+
+    def moment(self, moment: datetime) -> str:
+        return f"{self.weekday(moment.date())} {moment.day} {_MONTHS[moment.month - 1][0]} {moment:%H:%M}"
 
     def month(self, day: date) -> str:
         return f"{_MONTHS[day.month - 1][0]} {day.year}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from flows.flow import Flow, Step
 from flows.kinds import KINDS
 from flows.kinds.measure import UNITS_ASKED
-from flows.speak import COMMANDS, MENUS
+from flows.speak import COMMANDS, MENUS, STANDS, TIMES, TOLD
 
 WHY_LENGTH = 200
 LABEL_LENGTH = 22
@@ -24,7 +24,7 @@ _FILLED = {"item", "short_title", "sponsor", "contact", "countries", "cities", "
 """What the text and the help of a question may mention besides earlier answers."""
 
 LINES = (
-    *(f"menu_{menu}" for menu in MENUS),
+    *(f"menu_{menu}" for menu in MENUS if menu not in ("status", "time")),
     *(f"button_{wish}" for wish in dict.fromkeys(wish for menu in MENUS.values() for wish in menu)),
     *(f"retry_{kind}_{n}" for kind in KINDS for n in (1, 2, 3)),
     *(f"retry_{reason}_{n}" for reason in ("range", "future", "unit", "long", "pending") for n in (1, 2)),
@@ -32,6 +32,12 @@ LINES = (
     *(f"button_{name}" for name in ("yes", "no", "change_it", "not_sure", "none_of_these", "done", "none_near")),
     *(f"unit_{unit}" for units in UNITS_ASKED.values() for unit in units),
     *(f"command_{wish}" for wish in COMMANDS),
+    *(f"status_{how}" for how in (*STANDS, "slot", "reference")),
+    *(f"time_{what}" for what in TIMES),
+    *TOLD,
+    *("ready", "nothing_changes", "claimed_only", "slot_there", "slot_both", "withdrawn_none", "person_told"),
+    *("site_closed", "sites_full", "button_desk", "scheduled"),
+    *("talk_open", "talk_over", "talk_waits", "talk_line"),
     *("profile_short", "profile_description"),
     *("button_share_phone", "emergency_line", "emergency_other", "hotline_other"),
     *("progress", "helper", "answer_line", "not_now_open", "reasons", "reasons_none", "sent", "sent_person"),
@@ -153,6 +159,8 @@ def _patient_texts(flow: Flow) -> Iterator[tuple[str, str]]:
         yield f"faq.{question.id}", question.answer
     for key, text in flow.says.items():
         yield f"says.{key}", text
+    for key, text in flow.phrases.items():
+        yield f"phrases.{key}", text
 
 
 def _never_filled(flow: Flow) -> Iterator[tuple[str, str]]:
