@@ -69,6 +69,12 @@ def now(db: Transaction, flow: Flow, key: str) -> SiteNow:
     return _over(flow.trial.slug, site, _row(db, flow.trial.slug, key)) if site is not None else desk(flow)
 
 
+def filed(flow: Flow, key: str) -> SiteNow:
+    """The same as the trial file alone has it."""
+    site = flow.site(key)
+    return _over(flow.trial.slug, site, None) if site is not None else desk(flow)
+
+
 def every(db: Transaction, flow: Flow) -> tuple[SiteNow, ...]:
     """The sites of a trial, in the order of its file. The study desk is none of them."""
     found = db.execute(select(_site).where(_site.c.trial == flow.trial.slug)).mappings()

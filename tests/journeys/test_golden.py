@@ -11,6 +11,8 @@ import pytest
 from dateutil.relativedelta import relativedelta
 
 from bot.desk.promise import due
+from bot.library import load
+from bot.store.sites import filed
 from flows.engine import today_of
 from tests.journeys.conftest import House
 from tests.journeys.dialogue import Chat
@@ -198,4 +200,5 @@ def test_a_wait_and_a_reminder(shared: House, locale: str) -> None:
 
 def _due() -> datetime:
     """When the study team promises to call, for somebody who sends now."""
-    return due(datetime.now(UTC), "Asia/Shanghai")
+    site = filed(load().newest("nct06570291"), "north")
+    return due(site, datetime.now(UTC)).astimezone(site.zone)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.desk import lead, promise
-from tests.patient import NOW
+from bot.desk import lead
 
 ALLOWED = {
     ("new", "claim"): "claimed", ("claimed", "no_answer"): "attempt_1", ("attempt_1", "no_answer"): "attempt_2",
@@ -41,12 +40,3 @@ def test_what_may_follow_what(status: str, action: str) -> None:
 def test_staff_are_offered_only_what_is_possible(status: str) -> None:
     for action in lead.actions(status):
         assert lead.after(status, action)
-
-
-@pytest.mark.parametrize(
-    ("day", "due"),
-    [(22, "2026-11-23"), (23, "2026-11-24"), (26, "2026-11-27"), (27, "2026-11-30"), (28, "2026-11-30")],
-)
-def test_a_first_call_is_due_on_the_next_working_day(day: int, due: str) -> None:
-    moment = promise.due(NOW.replace(day=day), "Asia/Shanghai")
-    assert (moment.date().isoformat(), moment.hour) == (due, 12)
