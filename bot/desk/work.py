@@ -6,10 +6,11 @@ from datetime import datetime
 
 from bot.deployment import Deployment
 from bot.desk import lead as life
+from bot.desk import promise
 from bot.desk.actions import Acting, NotThere, Refused
 from bot.desk.cards import GROUP, STATUS, TAG, cards_for
 from bot.messages import Envelope, Inbound, parts
-from bot.store import conversations, leads, outbox, staff
+from bot.store import conversations, leads, outbox, sites, staff
 from bot.store.leads import Lead, reference
 from bot.store.outbox import Due
 from bot.store.staff import Member
@@ -135,12 +136,14 @@ def hand_back(db: Transaction, deployment: Deployment, due: Due, now: datetime) 
     lead = leads.get(db, due.sheet_of) if due.sheet_of is not None else None
     if member is None or lead is None or lead["status"] != "claimed" or lead["owner_id"] != member["id"]:
         return
-    leads.change(db, lead["id"], now, status=life.after("claimed", "release"), owner_id=None, claimed_at=None)
+    flow = deployment.library.newest(lead["trial"])
+    back = {"status": life.after("claimed", "release"), "owner_id": None, "claimed_at": None, "escalated": 0}
+    nudge = promise.nudge(sites.now(db, flow, lead["site"]), now)
+    leads.change(db, lead["id"], now, escalate_at=nudge, **back)
     leads.record(db, lead["id"], "release", now, member["id"], "unreachable")
     fresh = leads.get(db, lead["id"])
     if fresh is None or not deployment.staff_group:
         return
-    flow = deployment.library.newest(fresh["trial"])
     cards = cards_for(deployment, flow, deployment.staff_language)
     card = cards.notice(fresh)
     line = cards.line(OPEN_FIRST, owner=member["name"], reference=reference(lead["id"]))
