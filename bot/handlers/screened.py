@@ -6,10 +6,13 @@ from bot.store import conversations, leads
 from bot.store.transaction import Transaction
 from flows.turn import Screened
 
+WORSE = ("REVIEW", "WAIT", "OUT")
+
 
 def screened(db: Transaction, happening: Happening, event: Screened) -> None:
     """What changed stays with the person until they tap Send again; that it changed does not."""
-    conversations.note(db, happening.kept.id, outcome=event.verdict.outcome, remind_on=None)
+    found = " ".join(f"{one.criterion}:{one.status}" for one in event.verdict.findings if one.status in WORSE)
+    conversations.note(db, happening.kept.id, outcome=event.verdict.outcome, findings=found, remind_on=None)
     db.counts["completed", ""] += 1
     db.counts["outcomes", event.verdict.outcome or "open"] += 1
     trial = happening.flow.trial.slug

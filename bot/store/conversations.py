@@ -10,11 +10,12 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy import String, Update, bindparam, cast, delete, exists, func, insert, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from bot.messages import Inbound, lane_of
+from bot.store import counts
 from bot.store.tables import (
     AnswerRow,
     Attempt,
@@ -26,6 +27,7 @@ from bot.store.tables import (
     OutboxRow,
     Quarantine,
     Receipt,
+    Staff,
 )
 from bot.store.transaction import Transaction
 from flows.answer import Answer, StepId, value_to_json
@@ -41,6 +43,7 @@ _heartbeat = Heartbeat.__table__  # type: ignore[attr-defined]
 _quarantine = Quarantine.__table__  # type: ignore[attr-defined]
 _interest = Interest.__table__  # type: ignore[attr-defined]
 _attempt = Attempt.__table__  # type: ignore[attr-defined]
+_staff = Staff.__table__  # type: ignore[attr-defined]
 
 _OPEN = insert(_conversation).returning(_conversation.c.id)
 _ADD_ANSWER, _ADD_MESSAGE = insert(_answer), insert(_message)
@@ -62,7 +65,16 @@ _QUESTION = (
 )
 
 
-_IN_LANES = select(_conversation).where(_conversation.c.lane.in_(bindparam("lanes", expanding=True)))
+_held = _conversation.alias("held")
+_WRITING = (
+    select(cast(_staff.c.telegram_id, String))
+    .join(_held, _held.c.held_by == _staff.c.id)
+    .where(_held.c.held_by.is_not(None))
+)
+"""The accounts of staff who talk to somebody just now."""
+_IN_LANES = select(_conversation, _conversation.c.chat.in_(_WRITING).label("writes")).where(
+    _conversation.c.lane.in_(bindparam("lanes", expanding=True))
+)
 _TAKE_RECEIPTS = {
     dialect.__name__.rpartition(".")[2]: dialect.insert(_receipt)
     .on_conflict_do_nothing()
@@ -89,6 +101,11 @@ class Kept:
     source: str = ""
     question: str = ""
     pressed: str = ""
+    reachable: bool = True
+    held_by: int | None = None
+    """The member of staff who talks here."""
+    writes: bool = False
+    """Whose chat this is talks as staff to some other person."""
 
     @property
     def lane(self) -> str:
@@ -150,7 +167,7 @@ def take_receipt(db: Transaction, inbound: Inbound, now: datetime) -> bool:
 def current(db: Transaction, channel: str, chat: str) -> Kept | None:
     lane = lane_of(channel, chat)
     if lane not in db.known:
-        row = db.execute(select(_conversation).where(_conversation.c.lane == lane)).mappings().first()
+        row = db.execute(_IN_LANES, {"lanes": [lane]}).mappings().first()
         db.known[lane] = None if row is None else _kept(row)
     kept: Kept | None = db.known[lane]
     return kept
@@ -173,6 +190,9 @@ def _kept(row: RowMapping) -> Kept:
         source=row["source"],
         question=row["question"],
         pressed=row["pressed"],
+        reachable=row["reachable"],
+        held_by=row["held_by"],
+        writes=bool(row.get("writes")),
     )
 
 
@@ -191,6 +211,7 @@ def open_new(
         "lane": lane,
         "source": source,
         "reachable": True,
+        "findings": "",
         "question": "",
         "pressed": "",
         "revision": 0,
@@ -230,7 +251,7 @@ def _columns(conversation: Conversation, now: datetime) -> dict[str, Any]:
 
 
 def note(db: Transaction, conversation_id: int, **values: Any) -> None:
-    """Sets columns that serve queries: outcome, remind_on, reachable."""
+    """Sets columns that serve queries: outcome, findings, remind_on, reachable."""
     db.gather(_note(tuple(sorted(values))), {"of": conversation_id, **values})
 
 
@@ -263,17 +284,69 @@ def add_answer(db: Transaction, kept: Kept, step: StepId, answer: Answer | None,
 
 
 def add_message(
-    db: Transaction, conversation_id: int, text: str, now: datetime, *, outgoing: bool, step: str | None
+    db: Transaction,
+    conversation_id: int,
+    text: str,
+    now: datetime,
+    *,
+    outgoing: bool,
+    step: str | None,
+    staff_id: int | None = None,
 ) -> None:
     row = {"conversation_id": conversation_id, "text": text, "outgoing": outgoing, "step": step, "at": now}
-    db.gather(_ADD_MESSAGE, row)
+    db.gather(_ADD_MESSAGE, {**row, "staff_id": staff_id})
+
+
+def hold(db: Transaction, kept: Kept, staff_id: int | None) -> None:
+    """From now on this member of staff talks here; None for the bot."""
+    db.execute(update(_conversation).where(_conversation.c.id == kept.id).values(held_by=staff_id))
+    kept.held_by = staff_id
+    known = db.known.get(kept.lane)
+    if known is not None and known.id == kept.id:
+        known.held_by = staff_id
+
+
+def held(db: Transaction, staff_id: int | None = None) -> list[Kept]:
+    """The conversations in which staff talk, or this member."""
+    mine = _conversation.c.held_by == staff_id if staff_id is not None else _conversation.c.held_by.is_not(None)
+    rows = db.execute(select(_conversation).where(mine).order_by(_conversation.c.id)).mappings()
+    return [_kept(row) for row in rows]
+
+
+def is_writing(db: Transaction, chat: str) -> bool:
+    """Whether the member of staff whose chat this is talks to somebody just now."""
+    return bool(db.execute(select(literal(chat).in_(_WRITING))).scalar())
+
+
+def talk(db: Transaction, channel: str, chat: str, since: datetime) -> list[RowMapping]:
+    """What this person and staff wrote to each other, in order: text, outgoing, at, and the name of the member."""
+    found = (
+        select(_message.c.id, _message.c.text, _message.c.outgoing, _message.c.at, _staff.c.name)
+        .join(_conversation, _conversation.c.id == _message.c.conversation_id)
+        .join(_staff, _staff.c.id == _message.c.staff_id)
+        .where(_conversation.c.channel == channel, _conversation.c.chat == chat, _message.c.at >= since)
+        .order_by(_message.c.id)
+    )
+    return list(db.execute(found).mappings())
+
+
+def last_talk(db: Transaction, conversation_id: int) -> datetime | None:
+    """When staff last wrote here."""
+    newest = select(func.max(_message.c.at)).where(
+        _message.c.conversation_id == conversation_id, _message.c.outgoing, _message.c.staff_id.is_not(None)
+    )
+    at: datetime | None = db.execute(newest).scalar()
+    return at
 
 
 def erase(db: Transaction, channel: str, chat: str, *, wishes: bool = True) -> None:
     """Removes everything this chat told us: conversations, answers, transcript, messages not yet sent.
 
+    How far it came is counted before.
+
     ``wishes`` also takes the wish to hear of other trials, which has a life of its own.
     """
+    counts.keep(db, channel, chat)
     mine = (_conversation.c.channel == channel, _conversation.c.chat == chat)
     for table in (_outbox, _quarantine):
         db.execute(delete(table).where(table.c.channel == channel, table.c.chat == chat))
@@ -289,7 +362,12 @@ def erase(db: Transaction, channel: str, chat: str, *, wishes: bool = True) -> N
 
 
 def reminders_due(db: Transaction, today: date) -> list[Kept]:
-    where = (_conversation.c.remind_on <= today, _conversation.c.lane.is_not(None), _conversation.c.reachable)
+    where = (
+        _conversation.c.remind_on <= today,
+        _conversation.c.lane.is_not(None),
+        _conversation.c.reachable,
+        _conversation.c.held_by.is_(None),
+    )
     return [_kept(row) for row in db.execute(select(_conversation).where(*where)).mappings()]
 
 

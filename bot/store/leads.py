@@ -51,7 +51,7 @@ _OPEN_OF = (
 _FRESH: dict[str, Any] = {
     **{"status": "new", "attempts": 0, "reason": "", "criterion": "", "notice": "", "owner_id": None},
     **{"claimed_at": None, "slot_at": None, "snoozed_until": None, "escalated": 0, "escalate_at": None},
-    **{"slipped": 0, "chat_lost": False, "merged_into": None},
+    **{"slipped": 0, "chat_lost": False, "wants_person": False, "merged_into": None},
 }
 
 
@@ -111,6 +111,13 @@ def queue(db: Transaction, *, closed: bool = False, owner_id: int | None = None)
     if owner_id is not None:
         query = query.where(_lead.c.owner_id == owner_id)
     return list(db.execute(query.order_by(_lead.c.due_at, _lead.c.id)).mappings())
+
+
+def lose_chat(db: Transaction, channel: str, chat: str, now: datetime, *, lost: bool = True) -> None:
+    """The person can, or can no more, be written to: so say their open leads."""
+    where = (_lead.c.channel == channel, _lead.c.chat == chat, _lead.c.status.not_in(("closed", "withdrawn")))
+    values = {"chat_lost": lost, "updated_at": now}
+    db.execute(update(_lead).where(*where, _lead.c.chat_lost != lost).values(**values))
 
 
 def of_chat(db: Transaction, channel: str, chat: str) -> list[Lead]:

@@ -33,6 +33,12 @@ class ConversationRow(SQLModel, table=True):
             sqlite_where=text("remind_on IS NOT NULL"),
             postgresql_where=text("remind_on IS NOT NULL"),
         ),
+        Index(
+            "conversation_held",
+            "held_by",
+            sqlite_where=text("held_by IS NOT NULL"),
+            postgresql_where=text("held_by IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -55,6 +61,8 @@ class ConversationRow(SQLModel, table=True):
     """The provider's id of the message whose button was taken last: a second tap on it says nothing new."""
     remind_on: date | None = None
     revision: int = 0
+    findings: str = ""
+    """What the last screening found worse than OK, to count by: ``E18:OUT E3:REVIEW``."""
     held_by: int | None = Field(default=None, foreign_key="staff.id")
     """The member of staff who talks here: the bot is silent until they hand back."""
     created_at: datetime
@@ -90,6 +98,8 @@ class MessageRow(SQLModel, table=True):
     outgoing: bool
     text: str = Field(sa_column=Column(Text, nullable=False))
     step: str | None = None
+    staff_id: int | None = Field(default=None, foreign_key="staff.id")
+    """The member of staff who wrote it, or whom it was written to; None between the person and the bot."""
     at: datetime
 
 
@@ -123,6 +133,8 @@ class LeadRow(SQLModel, table=True):
     contact: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     helper: bool = False
     changed: bool = False
+    wants_person: bool = False
+    """The person asked to talk to somebody, and nobody has reached them since."""
     text_version: str
     source: str = ""
     status: str = "new"

@@ -17,6 +17,10 @@ def upgrade() -> None:
     _staff()
     _leads()
     op.execute("ALTER TABLE conversation ADD COLUMN held_by INTEGER REFERENCES staff (id)")
+    op.add_column("conversation", sa.Column("findings", AutoString(), nullable=False, server_default=""))
+    op.execute("ALTER TABLE message ADD COLUMN staff_id INTEGER REFERENCES staff (id)")
+    held = sa.text("held_by IS NOT NULL")
+    op.create_index("conversation_held", "conversation", ["held_by"], sqlite_where=held, postgresql_where=held)
     op.add_column("lead_event", sa.Column("before", sa.JSON(), nullable=True))
     _table("note", _of("lead"), _of("staff"), _yes("private"), sa.Column("text", sa.Text(), nullable=False),
            _words("about"), _words("marked"), _at("at"))  # fmt: skip
@@ -78,7 +82,8 @@ def _leads() -> None:
         op.add_column("lead", _at(name, null=True))
     for name in ("escalated", "slipped"):
         op.add_column("lead", _number(name))
-    op.add_column("lead", sa.Column("chat_lost", sa.Boolean(), nullable=False, server_default=sa.false()))
+    for name in ("chat_lost", "wants_person"):
+        op.add_column("lead", sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute("ALTER TABLE lead ADD COLUMN merged_into INTEGER REFERENCES lead (id)")
     for name, columns, where in (
         ("lead_open", ["due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
