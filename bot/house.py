@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from bot import metrics, sweep
 from bot.deliver import Delivery
 from bot.deployment import Deployment
+from bot.desk import insight
 from bot.desk.work import hand_back, take_staff
 from bot.limits import Limits
 from bot.messages import Channel, Envelope, Inbound
@@ -156,6 +158,14 @@ class House:
                 log.error("a reminder failed and will be tried again: %s", type(error).__name__)
         while await self.writer.write(partial(sweep.forget, deployment=deployed, now=at)):
             pass
+        if await self.writer.write(lambda db: insight.due(db, deployed.trial, at)):
+            counted = await asyncio.to_thread(self._count, at)
+            await self.writer.write(lambda db: insight.keep(db, deployed.trial, counted, at))
+
+    def _count(self, at: datetime) -> dict[str, Any]:
+        """Counts on a look of its own: turns are taken meanwhile."""
+        with self.store.look(at) as db:
+            return insight.count(db, self.deployed, at)
 
     def _time(self, db: Transaction) -> datetime:
         """The database's own clock, which all processes share."""
