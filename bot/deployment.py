@@ -23,6 +23,10 @@ class Deployment:
     staff_language: str = "en"
     desk_url: str = ""
     """The public address of the web inbox, without a path; "" where there is none."""
+    mail: bool = False
+    """Whether there is a way to send mail."""
+    hook: bool = False
+    """Whether another system is told of what happens to leads."""
     key: bytes = b"of a terminal"
     """What every other secret of this deployment is made from."""
 

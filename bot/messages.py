@@ -6,6 +6,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+MAIL, HOOK = "mail", "hook"
+"""Channels that only send: a chat is an address, and the one system that hears what becomes of leads."""
+SUBSCRIBER = "subscriber"
+"""The one chat of the webhook: its address may be a secret and may change, so no row names it."""
+
 
 def lane_of(channel: str, chat: str) -> str:
     """One chat of one channel: what happens in it happens in order."""

@@ -25,7 +25,9 @@ _COUNTERS = {
     "set_aside": Counter("prescreen_set_aside", "Updates that could not be taken, kept in quarantine"),
     "sends": Counter("prescreen_sends", "Messages to a messenger, by what became of them", ["fate"]),
     "telegram_errors": Counter("prescreen_telegram_errors", "Errors Telegram answered with", ["code"]),
-    "mail_errors": Counter("prescreen_mail_errors", "Mails that did not go, by what the mail server said", ["code"]),
+    "mail_errors": Counter(
+        "prescreen_mail_errors", "Mails that did not go, by what the mail server said", ["code"]
+    ),
     "hook_errors": Counter("prescreen_webhook_errors", "Calls to the webhook that did not go, by why", ["code"]),
 }
 _SPANS = {

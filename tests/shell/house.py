@@ -138,9 +138,11 @@ class Housed(Desk):
 
     def opens(self) -> None:
         """Another process begins, on the same store."""
-        channels = {"telegram": self.wire}
-        self.house = House(self.store, self.deployment, channels, self._limits, self.time.now)
+        self.house = House(self.store, self.deployment, self.channels(), self._limits, self.time.now)
         self.house._steady = Steady(self.time.now(), self.time.monotonic)
+
+    def channels(self) -> dict[str, Channel]:
+        return {"telegram": self.wire}
 
     def ends(self) -> None:
         """The process ends; the store stays."""
