@@ -10,13 +10,13 @@ from typing import get_args
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 
-from bot.desk import actions, cards
+from bot.desk import actions, cards, digest, escalation, hours, letters
 from bot.words import LOCALES, Domain, read
 from flows.author.extract import Message, messages
 from flows.flow import Flow
 from flows.parse import Problem
 
-STAFF_ROOMS = (cards, actions)
+STAFF_ROOMS = (hours, letters, escalation, digest, cards, actions)
 """The modules that speak to staff: their ``LINES`` are every string of theirs."""
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 

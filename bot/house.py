@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bot import metrics, sweep
 from bot.deliver import Delivery
 from bot.deployment import Deployment
 from bot.desk import insight
+from bot.desk import digest, escalation
 from bot.desk.work import hand_back, take_staff
 from bot.limits import Limits
 from bot.messages import Channel, Envelope, Inbound
@@ -26,6 +27,8 @@ from bot.words import SOURCE
 from bot.writer import Writer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 UNNOTICED = timedelta(minutes=5)
 """After this long a lead that staff could not be told of is an alarm."""
@@ -156,6 +159,7 @@ class House:
                 await self.writer.write(partial(sweep.remind, reminder, deployment=deployed, now=at), reminder)
             except Exception as error:
                 log.error("a reminder failed and will be tried again: %s", type(error).__name__)
+        await self._look_after(at)
         while await self.writer.write(partial(sweep.forget, deployment=deployed, now=at)):
             pass
         if await self.writer.write(lambda db: insight.due(db, deployed.trial, at)):
@@ -166,6 +170,25 @@ class House:
         """Counts on a look of its own: turns are taken meanwhile."""
         with self.store.look(at) as db:
             return insight.count(db, self.deployed, at)
+
+    async def _look_after(self, at: datetime) -> None:
+        """What is due at each site, in its hours: alarms, promises that slip, silence and the digest."""
+        deployed = self.deployed
+        for place in escalation.places(deployed):
+            while await self._step(partial(escalation.alarm, place, deployment=deployed, now=at)):
+                pass
+            for lead_id in await self._step(partial(escalation.slips, place, deployment=deployed, now=at)) or ():
+                await self._step(partial(escalation.slip, lead_id, deployment=deployed, now=at))
+            await self._step(partial(escalation.silence, place, deployment=deployed, now=at))
+            await self._step(partial(digest.digest, place, deployment=deployed, now=at))
+
+    async def _step(self, do: Callable[[Transaction], T]) -> T | None:
+        """One step of its own; if it fails it is tried again with the next sweep, and the others are taken."""
+        try:
+            return await self.writer.write(do)
+        except Exception as error:
+            log.error("a step of the sweep failed and will be tried again: %s", type(error).__name__)
+            return None
 
     def _time(self, db: Transaction) -> datetime:
         """The database's own clock, which all processes share."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -93,20 +93,25 @@ class CatalogueWords:
 class Languages:
     """Every language there is a catalogue for. English is the source and always there."""
 
-    def __init__(self, folder: Path = LOCALES) -> None:
+    def __init__(self, folder: Path = LOCALES, offered: Collection[str] | None = None) -> None:
+        """``offered`` are the languages that people may choose, all where it is None.
+
+        Whoever already talks in another one goes on in it.
+        """
         tags = sorted(path.name for path in folder.iterdir() if (path / "LC_MESSAGES" / "patient.po").is_file())
-        self.names = {tag: _name(tag) for tag in [SOURCE, *tags]}
+        self._every = (SOURCE, *tags)
+        self.names = {tag: _name(tag) for tag in self._every if offered is None or tag in offered}
         self._words = {
             (domain, tag): CatalogueWords(tag, self.names, _load(folder, tag, domain))
-            for tag in self.names
+            for tag in self._every
             for domain in ("patient", "staff")
         }
 
     def patient(self, tag: str) -> CatalogueWords:
-        return self._words["patient", tag if tag in self.names else SOURCE]
+        return self._words["patient", tag if tag in self._every else SOURCE]
 
     def staff(self, tag: str) -> CatalogueWords:
-        return self._words["staff", tag if tag in self.names else SOURCE]
+        return self._words["staff", tag if tag in self._every else SOURCE]
 
     def resolve(self, tag: str | None) -> str | None:
         """The catalogue for a phone's language tag: ``es-MX`` is es, ``zh-CN`` and ``zh-TW`` are Chinese."""

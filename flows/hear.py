@@ -26,12 +26,12 @@ from flows.reply import (
     Signalled,
     What,
 )
-from flows.tidy import dense, fold
+from flows.tidy import MARKS, bare, dense, fold, within
 from flows.words import Ear, Words
 
 COMMANDS: tuple[What, ...] = (
     "back", "help", "why", "person", "language", "stop", "delete", "privacy", "faq", "change", "start",
-    "resume", "unwell", "copy",
+    "resume", "unwell", "copy", "status", "time", "withdraw",
 )  # fmt: skip
 """Wishes that can be typed at any step, in words of the language or as a slash command."""
 
@@ -44,9 +44,9 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
     if (sign := danger(flow, text, words)) is not None:
         return Signalled(sign)
     step = _open_step(flow, conversation, words)
-    wish = _wish(flow, text, words)
-    if wish is not None and not _answers(step, conversation, text, ear):
-        return wish
+    asked = wish(flow, text, words)
+    if asked is not None and not _answers(step, conversation, text, ear):
+        return asked
     if len(text) > LONG:
         return Garbled("long")
     if step is None or text.startswith("/"):
@@ -54,8 +54,10 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
     if conversation.pending is not None and (reply := _pending(flow, conversation, text, ear, now)):
         return reply
     answer = _answer(step, text, ear, today_of(flow, now))
-    if isinstance(answer, Garbled) and step.kind not in ("text", "email", "phone") and _private(text, ear):
-        return Garbled("private")
+    if isinstance(answer, Garbled) and step.kind not in ("text", "email", "phone"):
+        if _private(text, ear):
+            return Garbled("private")
+        return _mentioned(flow, text, words) or answer
     return answer
 
 
@@ -103,7 +105,7 @@ def _signs(flow: Flow, words: Words) -> Mapping[str, Sequence[tuple[int, str, Se
     return found
 
 
-def _wish(flow: Flow, text: str, words: Words) -> Asked | None:
+def wish(flow: Flow, text: str, words: Words) -> Asked | None:
     """A wish in words: a command, or what one of the wishes' buttons says."""
     return _wishes(flow, words).get(
         fold(text.removeprefix("/").partition("@")[0] if text.startswith("/") else text)
@@ -124,6 +126,23 @@ def _wishes(flow: Flow, words: Words) -> Mapping[str, Asked]:
         if label := flow.says.get(f"button_{what}"):
             found.setdefault(fold(words.text(f"say.button_{what}", label)), Asked(what))
     return found
+
+
+MENTIONED: tuple[What, ...] = ("person", "delete", "unwell", "language", "privacy", "stop", "help", "faq")
+"""Wishes that are heard inside a sentence, too: each only opens a menu, and changes nothing."""
+
+
+def _mentioned(flow: Flow, text: str, words: Words) -> Asked | None:
+    """A wish that a longer message holds: "can I talk to a person?". Single words are too little to tell."""
+    said = bare(text)
+    return next((Asked(what) for phrase, what in _phrases(flow, words) if within(phrase, said)), None)
+
+
+@lru_cache(maxsize=64)
+def _phrases(flow: Flow, words: Words) -> Sequence[tuple[str, What]]:
+    ear = Ear(words, flow.heard)
+    listed = [(bare(phrase), what) for what in MENTIONED for phrase in ear.all(what)]
+    return [(said, what) for said, what in listed if " " in said or (dense(said) and len(said) > 2)]
 
 
 def _pending(flow: Flow, conversation: Conversation, text: str, ear: Ear, now: datetime) -> Reply | None:
@@ -185,7 +204,7 @@ def _secrets(ear: Ear) -> Sequence[str]:
     return [_sought(word) for word in ear.all("private")]
 
 
-_NO_WORD = re.compile(r"[^\w']+")
+_NO_WORD = re.compile(rf"[^\w'{MARKS}]+")
 
 
 def _spaced(text: str) -> str:

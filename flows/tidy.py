@@ -10,6 +10,16 @@ _BLANKS = (
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 _EDGES = _BLANKS + ".,!?。，！？、…:;()[]\"'“”‘’¡¿"
+MARKS = "\u0900-\u0963\u0971-\u0dff"
+"""Vowel signs and the like of Indian scripts: parts of a word, although they are no letters. A pattern's range."""
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("أإآٱ", "ا"), "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ँ": "ं",
+        **dict.fromkeys(map(chr, (*range(0x64B, 0x660), 0x640, 0x670, 0x93C)), ""),
+        **dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff\ufe0f", ""),
+    }
+)  # fmt: skip
+"""Letters that people put for one another, vowel marks that few write, and what nobody sees."""
 LONGEST = 300
 """Characters that are looked at: nobody answers a question with more."""
 
@@ -23,13 +33,18 @@ def fold(text: str) -> str:
     if plain.isascii():  # has neither width nor accents
         plain = plain.lower()
     else:
-        plain = unicodedata.normalize("NFKD", plain).casefold()
+        plain = alike(unicodedata.normalize("NFKD", plain).casefold())
         for accent in filter(unicodedata.combining, set(plain)):
             plain = plain.replace(accent, "")
     return " ".join((plain.strip(_EDGES) or plain).split())
 
 
-_NO_WORD = re.compile(r"[^\w'+]+")
+def alike(text: str) -> str:
+    """One letter for those that people put for one another, and nothing that cannot be seen."""
+    return text.translate(_SAME)
+
+
+_NO_WORD = re.compile(rf"[^\w'+{MARKS}]+")
 
 
 def bare(text: str) -> str:

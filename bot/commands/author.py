@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from bot import catalogues
+from bot import catalogues, reading
 from bot.library import Library, files, load, survey
 from flows.author import coverage, draw, walk
 from flows.author.people import BadAnswers, screen_person
@@ -60,7 +60,7 @@ def _flow(options: argparse.Namespace) -> Flow | None:
 def _check(options: argparse.Namespace) -> int:
     flows, problems = survey(options.folder) if options.folder else survey()
     if options.folder is None and len(flows) == len(files()):  # or else every word of the rest seems stale
-        problems += catalogues.check(flows.values())
+        problems += [*catalogues.check(flows.values()), *reading.check(flows.values())]
     if options.json:
         print(json.dumps([_problem(p) for p in problems], ensure_ascii=False, indent=2))
     else:

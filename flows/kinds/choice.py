@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from difflib import get_close_matches
 from functools import lru_cache
 
 from flows.answer import Value
 from flows.flow import Option, Step
 from flows.reply import Garbled, Gave
-from flows.tidy import bare, whole_number, within
+from flows.tidy import bare, dense, fold, whole_number, within
 from flows.words import Ear, Words
 
 
@@ -34,12 +35,12 @@ def show(step: Step, value: Value, words: Words) -> str:
 
 def named(step: Step, text: str, ear: Ear) -> Option | None:
     """The option that the words name without doubt, or None."""
-    said = bare(text)
+    said = _said(text)
     if not said:
         return None
     labels, words = _names(step, ear)
-    found = labels.get(said) or words.get(said)
-    number = whole_number(text)
+    found = labels.get(said) or (words.get(said) if step.kind != "checklist" else None)
+    number = whole_number(_numbered(said, ear))
     if found is None and number is not None and 1 <= number <= len(step.options):
         return step.options[number - 1]
     return found
@@ -48,26 +49,54 @@ def named(step: Step, text: str, ear: Ear) -> Option | None:
 def hinted(step: Step, text: str, ear: Ear) -> Option | None:
     """The one option that the words may mean, to be read back: part of its label, its label inside a sentence,
     or a telling word that only it has. Words that deny hint at nothing."""
-    said = bare(text)
+    said = _said(text)
     if step.kind == "yes_no":
         return _names(step, ear)[1].get(said.partition(" ")[0])
     if said in _listed(ear, "none") and (nothing := step.option("no")) is not None:
         return nothing
     words = set(said.split())
-    if not words.isdisjoint(_denials(ear)):
+    if any(within(denial, said) for denial in _denials(ear)):
         return None
     labels = _labels(step, ear)
     inside = _only(option for option, own in labels if any(within(label, said) for label in own))
-    if inside is None and len(said) >= SHORTEST:
+    if inside is None and (len(said) >= SHORTEST or dense(said)):
         inside = _only(option for option, own in labels if any(within(said, label) for label in own))
+    if inside is None:
+        inside = _only(option for option, own in _words(step, ear) if any(within(word, said) for word in own))
     told = {word for word in words if len(word) > SHORTEST}
     if inside is not None or not told:
         return inside
-    return _only(option for option, own in _telling(step, ear) if not told.isdisjoint(own))
+    telling = _telling(step, ear)
+    named = _only(option for option, own in telling if not told.isdisjoint(own))
+    known = {word for _, own in telling for word in own}
+    return named if named or not told.isdisjoint(known) else _misspelt(told, telling)
+
+
+def _misspelt(told: set[str], telling: Named) -> Option | None:
+    """The one option with a word that somebody may have meant to write."""
+    long = [word for word in told if len(word) >= SPELT][:MOST]
+    return _only(option for option, own in telling if any(_near(word, own) for word in long))
+
+
+def _near(word: str, own: frozenset[str]) -> bool:
+    return bool(get_close_matches(word, [other for other in own if len(other) >= SPELT], n=1, cutoff=ALIKE))
 
 
 SHORTEST = 3
 """Fewer characters are no hint, except in scripts where they are whole words."""
+SPELT, ALIKE, MOST = 5, 0.8, 20
+"""A slip is looked for in words of so many letters, of which so much is right, and in so many of them."""
+
+
+def _said(text: str) -> str:
+    """The words; or the sign, where there is nothing else: a thumb that is up."""
+    return bare(text) or fold(text)
+
+
+def _numbered(said: str, ear: Ear) -> str:
+    """``option 3`` without its first word."""
+    first, _, rest = said.partition(" ")
+    return rest if rest and first in _listed(ear, "number_mark") else said
 
 
 Named = tuple[tuple[Option, frozenset[str]], ...]
@@ -94,12 +123,13 @@ def _labels(step: Step, ear: Ear) -> Named:
     )
 
 
+@lru_cache(maxsize=4096)
 def _words(step: Step, ear: Ear) -> Named:
     """What people write for each option: its own list, and the common words for yes and no."""
 
     def of(option: Option) -> frozenset[str]:
-        own = ear.words.text(step.context, option.heard) + ";" + option.heard if option.heard else ""
-        return _bare(*own.split(";")) | (_listed(ear, option.id) if option.id in ("yes", "no") else frozenset())
+        common = _listed(ear, option.id) if option.id in ("yes", "no") else frozenset()
+        return _heard(step, option, ear) | common
 
     return tuple((option, of(option)) for option in step.options)
 
@@ -111,14 +141,25 @@ def _telling(step: Step, ear: Ear) -> Named:
     def of(option: Option) -> frozenset[str]:
         texts = [text for text in (option.label, option.detail) if text]
         known = _bare(*texts, *(ear.words.text(step.context, text) for text in texts))
-        return frozenset(" ".join(known).split())
+        heard = _heard(step, option, ear) if step.kind == "checklist" else frozenset()
+        return frozenset(" ".join(known).split()) | {word for word in heard if " " not in word}
 
     return tuple((option, of(option)) for option in step.options)
 
 
+def _heard(step: Step, option: Option, ear: Ear) -> frozenset[str]:
+    """The words of an option's own list."""
+    if not option.heard:
+        return frozenset()
+    return _bare(*f"{ear.words.text(step.context, option.heard)};{option.heard}".split(";"))
+
+
 @lru_cache(maxsize=64)
 def _denials(ear: Ear) -> frozenset[str]:
-    return frozenset(word for word in _listed(ear, "no") | _listed(ear, "none") if " " not in word)
+    """What says that it is not so, or of whom else it is."""
+    return frozenset(word for word in _listed(ear, "no") | _listed(ear, "none") if " " not in word) | _listed(
+        ear, "denial"
+    )
 
 
 @lru_cache(maxsize=64)
@@ -127,7 +168,7 @@ def _listed(ear: Ear, name: str) -> frozenset[str]:
 
 
 def _bare(*texts: str) -> frozenset[str]:
-    return frozenset(map(bare, texts)) - {""}
+    return frozenset(map(_said, texts)) - {""}
 
 
 def _only(found: Iterable[Option]) -> Option | None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple
 
+from flows.tidy import MARKS, alike
 from flows.words import Ear
 
 CAP = 200
@@ -18,7 +19,7 @@ _ALIKE = {"'": "’‘′ʼ´`", '"': "”“″", "-": "–—−‐‑～~〜"
 _SAME = str.maketrans({char: same for same, chars in _ALIKE.items() for char in chars})
 _FRACTIONS = {"½": ".5", "¼": ".25", "¾": ".75"}
 _NUMBER = r"\d+(?:[.,]\d{1,3}(?!\d))?|(?<![\w.])\.\d{1,3}(?!\d)"
-_LETTER = r"[^\W\d_]"
+_LETTER = rf"(?:[^\W\d_]|[{MARKS}])"
 _HYPHEN = re.compile(rf"(?<={_LETTER})-(?={_LETTER})")
 _READINGS = 32
 """Ways to take one text that are tried: words such as the Spanish "ago" mean two things."""
@@ -38,7 +39,7 @@ def plain(text: str) -> str:
     """The text as the lists have it: no accents, no capitals, plain digits and quotes, single spaces."""
     text = text[:CAP]
     if not text.isascii():
-        text = "".join(map(_plain, unicodedata.normalize("NFC", text).translate(_SAME)))
+        text = alike("".join(map(_plain, unicodedata.normalize("NFC", text).translate(_SAME))))
     return " ".join(_HYPHEN.sub(" ", text.casefold()).split())
 
 

@@ -1,0 +1,1 @@
+"""The web inbox: one small file per page. ``app.make`` puts them together."""
