@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 from bot import metrics, sweep
 from bot.deliver import Delivery
 from bot.deployment import Deployment
-from bot.desk import insight
-from bot.desk import digest, escalation
+from bot.desk import digest, escalation, insight
 from bot.desk.work import hand_back, take_staff
 from bot.limits import Limits
 from bot.messages import Channel, Envelope, Inbound

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
 from bot.store import leads, promises, sites
@@ -46,6 +46,7 @@ def take(db: Transaction, lead_id: int, site: SiteNow, start: datetime, now: dat
 
     False if there is no such slot any more: of two who want the last one, one has it. The history tells of it.
     """
+    start = start.astimezone(UTC)
     sites.lock(db, site.trial, site.key, now)
     if start <= now or start not in _starts(site, site.open.day(start)):
         return False
