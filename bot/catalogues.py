@@ -9,15 +9,47 @@ from typing import get_args
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
+from jinja2.ext import babel_extract
 
-from bot.desk import actions, cards, digest, escalation, hours, letters
+from bot.desk import (
+    actions,
+    cards,
+    digest,
+    escalation,
+    hours,
+    letters,
+    notices,
+    passwords,
+    sign_in,
+    talking,
+    telling,
+    work,
+)
+from bot.desk.pages import lines
+from bot.handlers import request
 from bot.words import LOCALES, Domain, read
 from flows.author.extract import Message, messages
 from flows.flow import Flow
 from flows.parse import Problem
 
-STAFF_ROOMS = (hours, letters, escalation, digest, cards, actions)
+STAFF_ROOMS = (
+    hours,
+    letters,
+    escalation,
+    digest,
+    cards,
+    actions,
+    lines,
+    passwords,
+    sign_in,
+    notices,
+    talking,
+    telling,
+    work,
+    request,
+)
 """The modules that speak to staff: their ``LINES`` are every string of theirs."""
+PAGES = Path(cards.__file__).parent / "pages" / "templates"
 _PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 
 
@@ -36,6 +68,18 @@ def _messages(flows: Iterable[Flow]) -> Iterator[Message]:
         yield from messages(flow)
     for line in dict.fromkeys(line for room in STAFF_ROOMS for line in room.LINES):
         yield Message("staff", cards.CONTEXT, line, "Line or button for staff")
+    for line in dict.fromkeys(_of_pages()):
+        yield Message("staff", cards.CONTEXT, line, "On a page of the web inbox")
+
+
+def _of_pages() -> Iterator[str]:
+    """What the templates of the inbox say, each as ``_("text")``."""
+    for path in sorted(PAGES.glob("*.html")):
+        with path.open("rb") as file:
+            for _line, _name, said, _comments in babel_extract(file, ["_"], (), {"silent": "false"}):
+                first = said[0] if isinstance(said, tuple) else said
+                if first is not None:  # None for a name: what it stands for is in the ``LINES`` of a module
+                    yield first
 
 
 def update(flows: Iterable[Flow], folder: Path = LOCALES) -> list[Path]:

@@ -15,7 +15,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
 
 from bot import crash
 from bot.intake import Fate, Intake
@@ -28,7 +29,7 @@ BIGGEST = 1_000_000
 MOST = 200
 """Updates in hand at once; above it Telegram is asked to wait, which is true back-pressure."""
 COME_BACK = {"Retry-After": "5"}
-PATH = "/telegram"
+PATH, DESK = "/telegram", "/desk"
 LAST_CALLS = 3
 """Seconds that calls already under way get when the process stops. One may never be sent to its end."""
 
@@ -36,19 +37,31 @@ Probe = Callable[[], Awaitable[None]]
 
 
 def make(
-    probe: Probe, ready: Probe, measure: Callable[[], Awaitable[bytes]], intake: Intake | None, secret: str
+    probe: Probe,
+    ready: Probe,
+    measure: Callable[[], Awaitable[bytes]],
+    intake: Intake | None,
+    secret: str,
+    desk: ASGIApp | None = None,
 ) -> Starlette:
     """``intake`` and ``secret`` for the webhook; without them only the pages for those who run it are there.
 
-    ``probe`` and ``ready`` raise when the answer is no; ``measure`` gives the page of the metrics.
+    ``probe`` and ``ready`` raise when the answer is no; ``measure`` gives the page of the metrics. ``desk`` are
+    the pages of the staff.
     """
 
     async def metrics(_request: Request) -> Response:
         return PlainTextResponse(await measure(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    routes = [Route("/healthz", _asks(probe)), Route("/readyz", _asks(ready)), Route("/metrics", metrics)]
+    routes: list[BaseRoute] = [
+        Route("/healthz", _asks(probe)),
+        Route("/readyz", _asks(ready)),
+        Route("/metrics", metrics),
+    ]
     if intake is not None:
         routes.append(Route(PATH, Webhook(intake, secret).take, methods=["POST"]))
+    if desk is not None:
+        routes.append(Mount(DESK, desk))
     return Starlette(routes=routes)
 
 

@@ -8,9 +8,10 @@ import sys
 from typing import Any
 
 from bot.app import deployment
+from bot.commands import people
 from bot.desk.cards import FIT, Cards, cards_for
 from bot.settings import load
-from bot.store import Store, leads, staff
+from bot.store import Store, leads
 
 PROBLEM, USAGE = 1, 2
 
@@ -21,17 +22,7 @@ def add_to(verbs: Any) -> None:
     queue.add_argument("--closed", action="store_true", help="closed and withdrawn leads too")
     queue.add_argument("--json", action="store_true", help="for a machine")
     queue.set_defaults(run=_leads)
-    people = verbs.add_parser("staff", help="who may work leads")
-    what = people.add_subparsers(dest="what", required=True, metavar="WHAT")
-    add = what.add_parser("add", help="add a member of staff")
-    add.add_argument("name", help="the first name that patients will read")
-    add.add_argument("--telegram", type=int, required=True, help="the number of their Telegram account")
-    add.add_argument("--language", choices=("en", "zh_Hans"), default="en")
-    add.set_defaults(run=_staff_add)
-    what.add_parser("list", help="list them").set_defaults(run=_staff_list)
-    disable = what.add_parser("disable", help="take the right away")
-    disable.add_argument("--telegram", type=int, required=True)
-    disable.set_defaults(run=_staff_disable)
+    people.add_to(verbs)
 
 
 def _leads(options: argparse.Namespace) -> int:
@@ -71,29 +62,3 @@ def _in_full(cards: Cards, row: Any, history: Any) -> str:
     """The owner's call sheet, and what happened to the lead."""
     lines = [f"  {e['at']:%Y-%m-%d %H:%M} {e['what']} {e['detail']} {e['name'] or ''}".rstrip() for e in history]
     return "\n".join([cards.call_sheet(row, "").text, "", "History (UTC):", *lines])
-
-
-def _staff_add(options: argparse.Namespace) -> int:
-    with Store(load().database_url).begin() as db:
-        staff.add(db, options.name, options.telegram, options.language)
-    print(f"{options.name} may work leads. Ask them to open the bot and tap Start once.")
-    return 0
-
-
-def _staff_list(options: argparse.Namespace) -> int:
-    with Store(load().database_url).begin() as db:
-        members = staff.every(db)
-    if not members:
-        print("Nobody yet. Add somebody: prescreen staff add NAME --telegram NUMBER")
-    for member in members:
-        print(f"{member['name']:<20} {member['telegram_id']:<16} {'active' if member['active'] else 'disabled'}")
-    return 0
-
-
-def _staff_disable(options: argparse.Namespace) -> int:
-    with Store(load().database_url).begin() as db:
-        if staff.disable(db, telegram_id=options.telegram):
-            print("Disabled.")
-            return 0
-    print("There is no member of staff with that number.", file=sys.stderr)
-    return PROBLEM

@@ -21,7 +21,8 @@ MAIL = "mail"
 
 LINK = "Sign in to the study desk: {link} It works once, for 10 minutes. Did you not ask for it? Then do nothing."
 SUBJECT = "Sign in to the study desk"
-LINES = (LINK, SUBJECT)
+NO_DESK = "There is no web inbox here. Your leads arrive in this chat."
+LINES = (LINK, SUBJECT, NO_DESK)
 
 
 def new_token() -> str:

@@ -142,7 +142,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     language = caller.member["language"] if caller else _asked_for(request, room)
     tongue = Tongue(room.deployment.languages.staff(language), room.clock())
     page = environment().get_template(template)
-    common = {"_": tongue, "caller": caller, "lang": language.replace("_", "-"), "root": ROOT}
+    common = {"_": tongue, "me": caller, "lang": language.replace("_", "-"), "root": ROOT}
     return HTMLResponse(page.render({**common, **values}), status)
 
 
