@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import flows.trials
+from bot.desk.hours import ODD_ZONE, BadHours, Hours, has_holidays
 from flows.author.check import check
 from flows.flow import Flow
 from flows.parse import Problem, Source, parse
@@ -59,7 +60,7 @@ def survey(folder: Path = TRIALS) -> tuple[dict[str, Flow], list[Problem]]:
             problems += flow
             continue
         file, name = f"{path.parent.name}/{path.name}", f"{path.parent.name}/{path.stem}"
-        problems += check(flow, file)
+        problems += [*check(flow, file), *_hours(flow, file)]
         if flow.name != name:
             what = f"The file says {flow.name}, and stands at {name}."
             problems.append(Problem(file, "trial.version", what, "Make slug and version agree with its place."))
@@ -67,6 +68,19 @@ def survey(folder: Path = TRIALS) -> tuple[dict[str, Flow], list[Problem]]:
     if not found and not problems:
         problems.append(Problem(str(folder.name), "folder", "There is no trial here.", "Add <slug>/v1.toml."))
     return found, list(dict.fromkeys(problems))
+
+
+def _hours(flow: Flow, file: str) -> list[Problem]:
+    """Hours that cannot be read: who sends would be promised a call at no time at all."""
+    found = []
+    for site in flow.sites:
+        try:
+            Hours.of(site.hours, site.timezone, site.country if has_holidays(site.country) else "")
+        except BadHours as error:
+            if error.line == ODD_ZONE:  # that has been told
+                continue
+            found.append(Problem(file, f"site.{site.id}.hours", str(error), "Mend it in the trial file."))
+    return found
 
 
 def files(folder: Path = TRIALS) -> list[Path]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.desk.hours import BadHours, Hours
+from bot.library import TRIALS, survey
 
 LUNCH = "Mon-Fri 08:30-12:00, 13:30-17:00"
 WUXI = Hours.of(LUNCH, "Asia/Shanghai", "CN")
@@ -150,6 +153,16 @@ def test_what_cannot_be_read_is_named(text: str, timezone: str, holidays: str, n
     with pytest.raises(BadHours) as told:
         Hours.of(text, timezone, holidays)
     assert named in str(told.value)
+
+
+@pytest.mark.slow
+def test_a_trial_file_with_hours_that_cannot_be_read_is_not_served(tmp_path: Path) -> None:
+    shutil.copytree(TRIALS, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "nct06570291" / "v1.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace(f'"{LUNCH}"', '"all day"'), encoding="utf-8")
+    _, problems = survey(tmp_path)
+    assert [problem.place for problem in problems] == ["site.north.hours"]
+    assert "“all day” is not days with times" in str(problems[0])
 
 
 HOURS = st.sampled_from([WUXI, NEW_YORK, MADRID, NIGHTS, EARLY])
