@@ -61,6 +61,7 @@ class House:
 
     def _gone(self, db: Transaction, due: Due, at: datetime) -> None:
         hand_back(db, self.deployed, due, at)
+        leads.lose_chat(db, due.channel, due.chat, at)
 
     async def take(self, inbound: Inbound) -> None:
         """Commits what somebody did. Raises when nothing could be written; it is then sent again."""

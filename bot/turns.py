@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from bot.deployment import Deployment
-from bot.handlers import handle
+from bot.desk.talking import pass_on
+from bot.desk.telling import envelope
+from bot.handlers import handle, request
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, Inbound, chunks
-from bot.store import conversations, outbox
+from bot.store import conversations, leads, outbox, sites, staff
 from bot.store.conversations import Kept
 from bot.store.transaction import Transaction
 from flows import Reply, Turn, advance, hear, speak, start
 from flows.engine import today_of
-from flows.flow import CONSENT, Flow
-from flows.hear import danger
+from flows.flow import CHECK, CONSENT, SITE, Flow
+from flows.hear import danger, wish
 from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
 from flows.offers import with_options
 from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
 from flows.speak import COMMANDS, Speech
-from flows.turn import Deleted, Ended, Event, SafetyShown, Say, Show, Tell
+from flows.turn import Ask, Deleted, Ended, Event, Menu, ReadBack, Retry, SafetyShown, Say, Show, Tell
 from flows.words import Ear, Words
 
 LINK = re.compile("[A-Za-z0-9_-]{1,64}")
 """What a start link may carry. Anything else was typed, and is not kept."""
 DOUBLE_TAP = timedelta(seconds=2)
+ALWAYS = ("delete", "stop", "language", "privacy", "help")
+"""What is heard in words even while staff talk with the person; the rest needs a slash or a button."""
+HEARD = (
+    *ALWAYS, "start", "delete_now", "stop_now", "start_over", "status", "time", "slot", "withdraw", "withdraw_now",
+    "copy", "faq", "unwell", "later",
+)  # fmt: skip
+"""What the bot does while staff talk with the person."""
 DELETABLE = timedelta(hours=47)
 """How far back a messenger lets a bot take messages away, with an hour to spare."""
 
@@ -58,26 +69,81 @@ class _Taking:
         if inbound.kind in ("blocked", "unblocked"):
             if kept is not None:
                 conversations.note(self.db, kept.id, reachable=inbound.kind == "unblocked")
+            leads.lose_chat(self.db, inbound.channel, inbound.chat, self.now, lost=inbound.kind == "blocked")
             if inbound.kind == "blocked":
                 outbox.stop_lane(self.db, inbound.channel, inbound.chat)
             return
         if kept is None:
             self.welcome()
             return
-        flow = self.deployment.library.flow(kept.conversation.flow)
+        if not kept.reachable:
+            leads.lose_chat(self.db, inbound.channel, inbound.chat, self.now, lost=False)
+        flow = self.flow(kept)
+        if kept.held_by is not None and (words := self.words_to_staff(flow, kept)):
+            pass_on(self.db, self.deployment, kept, words, f"{kept.tag}:{kept.revision}", self.now)
+            conversations.save(self.db, kept, kept.conversation, self.now)
+            return
         reply = self.reply(flow, kept)
         if isinstance(reply, Garbled):
             self.db.counts["invalid_input", reply.reason] += 1
-        self.keep_words(flow, kept, reply)
+        if kept.held_by is None or isinstance(reply, Asked):
+            self.keep_words(flow, kept, reply)
         turn = advance(flow, kept.conversation, reply, self.now)
+        if kept.held_by is not None:
+            turn = self.quiet(kept, reply, turn)
         if self.is_double_tap(kept, reply, turn):
             return
         if inbound.kind == "press":
             kept.pressed = inbound.message
-        self.write(kept, turn)
+        self.write(kept, turn, flow)
         if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
             fresh, first = self.begin(kept.conversation.locale)
             self.write(fresh, first)
+
+    def flow(self, kept: Kept) -> Flow:
+        """The version of the trial that the conversation is on, and from the contact part on, who takes nobody now.
+
+        Before that, nothing depends on it, and no row is read for it.
+        """
+        flow, conversation = self.deployment.library.flow(kept.conversation.flow), kept.conversation
+        step = conversation.step
+        if step is not None and flow.index[step] < flow.index[CHECK] and SITE not in conversation.answers:
+            return flow
+        closed = {site.key for site in sites.every(self.db, flow) if not site.takes}
+        if closed:  # where a request is already, it stays
+            lead = leads.open_of(self.db, kept.channel, kept.chat, flow.trial.slug)
+            closed -= {lead["site"]} if lead is not None else set()
+        return _without(flow, frozenset(closed)) if closed else flow
+
+    # ------------------------------------------------------------------ while staff talk here
+
+    def words_to_staff(self, flow: Flow, kept: Kept) -> str:
+        """What the person says to the member of staff who talks here; "" for what is the bot's to answer.
+
+        Danger comes first even now, and so does what anybody may ask for at any time.
+        """
+        if self.inbound.kind not in ("text", "edited"):
+            return ""
+        text = clean(self.inbound.text)
+        words = self.deployment.languages.patient(kept.conversation.locale)
+        if danger(flow, text, words) is not None:
+            return ""
+        asked = wish(flow, text, words) if self.inbound.kind == "text" else None
+        typed = text.startswith("/") or (asked is not None and asked.what in ALWAYS and not asked.about)
+        return "" if asked is not None and typed else text
+
+    def quiet(self, kept: Kept, reply: Reply, turn: Turn) -> Turn:
+        """The turn without what the bot would ask: only what was asked for is answered."""
+        granted = reply.what in HEARD if isinstance(reply, Asked) else isinstance(reply, Signalled | Garbled)
+        turn = turn if granted else Turn(kept.conversation, ())
+        said = tuple(say for say in turn.says if not isinstance(say, Ask | ReadBack | Retry))
+        said = tuple(say for say in said if say != Menu("done"))
+        if said:
+            return replace(turn, says=said)
+        holder = staff.by_id(self.db, kept.held_by)
+        return replace(turn, says=(Tell("talk_waits", {"name": holder["name"] if holder else ""}),))
+
+    # ------------------------------------------------------------------ turns of all kinds
 
     def is_double_tap(self, kept: Kept, reply: Reply, turn: Turn) -> bool:
         """A press on the message that was pressed a moment ago: it is acknowledged, and needs no second answer."""
@@ -155,11 +221,11 @@ class _Taking:
 
     # ------------------------------------------------------------------ out
 
-    def write(self, kept: Kept, turn: Turn) -> None:
+    def write(self, kept: Kept, turn: Turn, flow: Flow | None = None) -> None:
         """Events to rows, the conversation, then the words: what is kept is what the person will see."""
-        flow = self.deployment.library.flow(turn.conversation.flow)
+        flow = flow or self.deployment.library.flow(turn.conversation.flow)
         happening = Happening(self.deployment, flow, kept, turn.conversation, self.now)
-        extra = {"days": str(self.deployment.keep_days)}
+        extra = {"days": str(self.deployment.keep_days), **self.office(flow, turn)}
         deletes = self._said_here(turn)
         before, gone = kept.conversation.locale, False
         for event in turn.events:
@@ -169,9 +235,19 @@ class _Taking:
             conversations.save(self.db, kept, turn.conversation, self.now)
         words = self.deployment.languages.patient(turn.conversation.locale)
         menu = commands(flow, words) if turn.conversation.locale != before else ()
-        for speech in speak(flow, turn.conversation, turn.says, words, extra):
-            self.send(flow, kept, speech, menu, deletes, keep=not gone)
+        speeches = speak(flow, turn.conversation, turn.says, words, extra)
+        last = max((number for number, speech in enumerate(speeches) if speech.rows), default=-1)
+        for number, speech in enumerate(speeches):
+            self.send(flow, kept, speech, menu, deletes, keep=not gone, question=number == last)
             menu, deletes = (), ()
+
+    def office(self, flow: Flow, turn: Turn) -> Mapping[str, str]:
+        """When and where a person of the chosen site can be reached, where that is told."""
+        if Menu("person") not in turn.says:
+            return {}
+        chosen = turn.conversation.answers.get(SITE)
+        key = chosen.value if chosen is not None and isinstance(chosen.value, str) else flow.sites[0].id
+        return request.office(sites.now(self.db, flow, key), key)
 
     def _said_here(self, turn: Turn) -> tuple[str, ...]:
         """After a deletion the messages go too, as far back as Telegram allows."""
@@ -191,48 +267,40 @@ class _Taking:
         deletes: tuple[str, ...],
         *,
         keep: bool,
+        question: bool,
     ) -> None:
+        """``question``: its buttons are what is open now. Others below it may be pressed at any time."""
         *first, last = chunks(speech.text)
         envelopes = [Envelope(text) for text in first]
-        envelopes.append(replace(self.envelope(flow, kept, speech), text=last, commands=menu, deletes=deletes))
-        for envelope in envelopes:
+        shown = envelope(self.deployment, flow, kept, speech, last)
+        envelopes.append(replace(shown, commands=menu, deletes=deletes))
+        for one in envelopes:
             self.sent += 1
             outbox.put(
                 self.db,
                 kept.channel,
                 kept.chat,
-                envelope,
+                one,
                 f"{self.inbound.channel}:{self.inbound.external_id}:{self.sent}",
                 self.now,
                 conversation_id=kept.id if keep else None,
-                question=keep and bool(envelope.rows),
+                question=keep and question and bool(one.rows),
                 priority=outbox.REMINDER if self.inbound.kind == "elapsed" else outbox.REPLY,
             )
         if keep and not speech.again:
             step = speech.step
             conversations.add_message(self.db, kept.id, speech.text, self.now, outgoing=True, step=step)
 
-    def envelope(self, flow: Flow, kept: Kept, speech: Speech) -> Envelope:
-        rows = tuple(
-            tuple(
-                (button.label, self.deployment.buttons.write(flow, kept.tag, kept.chat, button.reply))
-                for button in row
-            )
-            for row in speech.rows
-        )
-        return Envelope(
-            speech.text,
-            rows,
-            again=speech.again,
-            share_phone=speech.share_phone,
-            drop_keyboard=speech.drop_keyboard,
-            numbered=speech.numbered,
-        )
-
 
 def commands(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:
     """The command menu in one language."""
     return tuple((name, words.text(f"say.command_{name}", flow.says[f"command_{name}"])) for name in COMMANDS)
+
+
+@lru_cache(maxsize=16)
+def _without(flow: Flow, closed: frozenset[str]) -> Flow:
+    """The same flow with sites that take nobody now: made once for each set, as is all that is kept by it."""
+    return replace(flow, closed=closed)
 
 
 def _erases(event: Event) -> bool:

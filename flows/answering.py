@@ -201,7 +201,7 @@ def narrowed(turning: Turning, reply: Narrowed) -> Turn:
         return turning.ask(Tell("stale"))
     step = turning.flow.step_by_id[pending.step]
     value: Value = None
-    if pending.why == "unit" and isinstance(pending.value, Decimal):
+    if pending.why == "unit" and isinstance(pending.value, Decimal) and reply.by in measure.UNITS_ASKED[step.unit]:
         value = _in_range(step, measure.in_unit(pending.value, reply.by))
     elif isinstance(pending.value, Span) and reply.by.isdecimal():
         narrow = dates.month_of if pending.why == "month" else dates.day_of

@@ -96,4 +96,6 @@ def _elsewhere(turning: Turning, site: str, reply: Reply) -> Turn:
 
 def again(flow: Flow, conversation: Conversation, now: datetime) -> tuple[Say, ...]:
     """What is open, asked again: the question, what waits for a yes, or the menu at the end."""
+    if conversation.life != "open":
+        return (Menu("start" if conversation.life == "stopped" else "done"),)
     return Turning(flow, conversation, today_of(flow, now)).ask().says

@@ -65,12 +65,13 @@ TOLD: Mapping[str, tuple[What, ...]] = {
     "tried": ("time",),
     "tried_last": ("time", "person"),
     "slipped": ("time",),
+    "question": ("faq", "person"),
 }
 """The wishes offered below a line that is told, not asked."""
 
-STANDS = ("none", "waiting", "has", "tried", "later", "visit", "inside", "closed")
+STANDS = ("none", "waiting", "has", "tried", "later", "spoken", "visit", "inside", "closed")
 """How a request may stand, each with a line of its own: ``status_waiting``."""
-TIMES = ("offer", "gone", "none", "no_lead", "yours")
+TIMES = ("offer", "gone", "none", "no_lead", "visit", "yours")
 """What may become of a wish for a time: ``time_offer``."""
 DAYS = ("day", "due", "sent_on", "tried_on")
 """What the shell gives as a day, to be said in the person's language."""
@@ -359,6 +360,7 @@ class _Voice(_Tongue):
         if key in ("sent", "sent_person"):
             lines += [self._line("ready")] if self.flow.trial.ready else []
             lines += [self._line("nothing_changes")]
+            lines += [self._line("mail_comes")] if self.extra.get("mail") else []
         if key == "claimed" and not values.get("phone"):
             lines = [self._line("claimed_only")]
         rows = tuple((button,) for button in self._wishes(*TOLD.get(key, ())))

@@ -33,6 +33,10 @@ def asked(turning: Turning, reply: Asked) -> Turn:
             return _change(turning, StepId(about))
         case "faq" if any(question.id == about for question in flow.faq):
             return turning.done(Show("faq", about), Menu("faq"))
+        case "answer" if any(question.id == about for question in flow.faq):
+            return turning.ask(Show("faq", about))
+        case "answer" | "question":
+            return turning.ask(Tell("question"))
         case "unwell" if about in flow.safety_by_id:
             return turning.done(Show("safety", about), Menu("safety"), event=says.SafetyShown(about))
         case "stop_now":

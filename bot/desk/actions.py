@@ -7,9 +7,9 @@ from typing import Any
 
 from bot.deployment import Deployment
 from bot.desk import lead as life
-from bot.desk import promise, rights
+from bot.desk import notices, promise, rights
 from bot.desk.cards import STATUS, Cards, cards_for
-from bot.desk.telling import tell_person
+from bot.desk.telling import let_go, tell_person
 from bot.messages import Envelope
 from bot.store import conversations, leads, outbox, sites, staff
 from bot.store.leads import Lead, reference
@@ -20,6 +20,8 @@ from flows.flow import Flow
 
 UNDO = timedelta(seconds=30)
 """How long a step can be taken back."""
+MOST_CALLS = 3
+"""Calls in vain, after which the person is left to say when, or to write."""
 
 HAS_IT = "{owner} has {reference}."
 NOT_NOW = "This is not possible now: {reference} is {status}."
@@ -28,7 +30,7 @@ NOBODY = "There is nobody of that name who may have {reference}."
 LINES = (HAS_IT, NOT_NOW, TOO_LATE, NOBODY)
 
 _UNDONE_TO = ("status", "owner_id", "claimed_at", "attempts", "reason", "criterion", "snoozed_until", "due_at",
-              "escalated", "escalate_at", "merged_into")  # fmt: skip
+              "escalated", "escalate_at", "merged_into", "wants_person")  # fmt: skip
 _MOMENTS = ("claimed_at", "snoozed_until", "due_at", "escalate_at")
 
 
@@ -55,7 +57,7 @@ class Acting:
         ``card`` is the provider's id of the group's card, where the act came from there.
         """
         self.db, self.deployment, self.member, self.now = db, deployment, member, now
-        self._key, self._card, self._put = key, card, 0
+        self.key, self._card, self._put = key, card, 0
 
     # ------------------------------------------------------------------ what may be done
 
@@ -73,7 +75,7 @@ class Acting:
             raise self._refused(lead)
         self.db.spans.append(("claim", (self.now - lead["created_at"]).total_seconds()))
         fresh = self.done(lead, "claimed")
-        self.tell_person(fresh, "claimed", name=self.member["name"])
+        self._tell_owner(fresh, self.member)
         return fresh
 
     def step(self, lead_id: int, verb: str) -> Lead:
@@ -87,7 +89,14 @@ class Acting:
             changes["attempts"] = lead["attempts"] + 1
         if verb in ("no_answer", "reached") and lead["status"] == "claimed":
             self.db.spans.append(("first_call", (self.now - lead["created_at"]).total_seconds()))
-        return self.done(lead, verb, **changes)
+        if verb == "reached":
+            changes["wants_person"] = False
+        fresh = self.done(lead, verb, **changes)
+        if verb == "no_answer":
+            self.tell_person(fresh, "tried" if fresh["attempts"] < MOST_CALLS else "tried_last")
+        elif verb == "scheduled":
+            self.tell_person(fresh, "scheduled")
+        return fresh
 
     def close(self, lead_id: int, reason: str, criterion: str = "") -> Lead:
         """Closes a lead. Raises Refused without a known reason, or without the criterion that it needs."""
@@ -107,7 +116,7 @@ class Acting:
         status = lead["status"] if lead["owner_id"] else self._after(lead, "claim")
         changes = {"owner_id": to, "claimed_at": self.now, "status": status, "escalate_at": None}
         fresh = self.done(lead, "reassigned", detail=heir["name"], **changes)
-        self.tell_person(fresh, "claimed", name=heir["name"])
+        self._tell_owner(fresh, heir)
         return fresh
 
     def snooze(self, lead_id: int, until: datetime) -> Lead:
@@ -134,6 +143,7 @@ class Acting:
             leads.record(self.db, kept, "unmerged", self.now, self.member["id"], reference(lead_id))
         fresh = self._fresh(lead_id)
         self.show_card(fresh)
+        notices.moved(self.db, self.deployment, fresh, "undone", self.key, self.now)
         return fresh
 
     # ------------------------------------------------------------------ what it rests on
@@ -179,7 +189,15 @@ class Acting:
         return fresh
 
     def done(self, lead: Lead, what: str, detail: str = "", **changes: Any) -> Lead:
-        """Writes a step, with what it takes to undo it, and shows it to the group."""
+        """Writes a step, with what it takes to undo it, and shows it to the group.
+
+        Who talks with the person does so no more, once the lead is another's, nobody's or closed.
+        """
+        ends = changes.get("status") in ("new", "closed")
+        if ends or changes.get("owner_id", lead["owner_id"]) != lead["owner_id"]:
+            key = f"lead:{lead['id']}:{self.key}"
+            if let_go(self.db, self.deployment, lead["channel"], lead["chat"], key, self.now):
+                leads.record(self.db, lead["id"], "handed_back", self.now, self.member["id"])
         if changes:
             leads.change(self.db, lead["id"], self.now, **changes)
         before = {name: lead[name] for name in _UNDONE_TO}
@@ -188,6 +206,7 @@ class Acting:
         leads.record(self.db, lead["id"], what, self.now, self.member["id"], detail, before)
         fresh = self._fresh(lead["id"])
         self.show_card(fresh)
+        notices.moved(self.db, self.deployment, fresh, what, self.key, self.now)
         return fresh
 
     # ------------------------------------------------------------------ who hears of it
@@ -199,15 +218,36 @@ class Acting:
             return
         owner = staff.by_id(self.db, lead["owner_id"])
         notice = self.cards(lead, deployment.staff_language).notice(lead, owner["name"] if owner else "")
-        self.put(deployment.staff_group, Envelope(notice.text, notice.rows, edits=lead["notice"] or self._card))
+        card = lead["notice"] or self._card
+        if not card:  # it was told of among others, or not yet: from now on this is its card
+            outbox.drop_notice(self.db, deployment.staff_channel, deployment.staff_group, lead["id"])
+        envelope = Envelope(notice.text, notice.rows, edits=card)
+        self.put(deployment.staff_group, envelope, card_of=None if card else lead["id"])
+
+    def _tell_owner(self, lead: Lead, owner: Member) -> None:
+        """The person hears who has their request, and from which number they call."""
+        phone = self.site_of(lead).phone if lead["site"] else ""
+        self.tell_person(lead, "claimed", name=owner["name"], phone=phone)
 
     def tell_person(self, lead: Lead, line: str, **values: str) -> None:
         """The person reads it in the chat where they answered, in their language."""
-        tell_person(self.db, self.deployment, lead, line, self._key, self.now, **values)
+        tell_person(self.db, self.deployment, lead, line, self.key, self.now, **values)
 
-    def put(self, chat: str, envelope: Envelope, *, sheet_of: int | None = None) -> None:
+    def put(
+        self, chat: str, envelope: Envelope, *, sheet_of: int | None = None, card_of: int | None = None
+    ) -> None:
         """Something for staff, in the messenger."""
         self._put += 1
-        key = f"staff:{self._key}:{self._put}"
+        key = f"staff:{self.key}:{self._put}"
         channel = self.deployment.staff_channel
-        outbox.put(self.db, channel, chat, envelope, key, self.now, priority=outbox.STAFF, sheet_of=sheet_of)
+        outbox.put(
+            self.db,
+            channel,
+            chat,
+            envelope,
+            key,
+            self.now,
+            priority=outbox.STAFF,
+            sheet_of=sheet_of,
+            lead_id=card_of,
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,12 +41,17 @@ ACTION = {
     "claim": "Claim", "release": "Release", "reached": "Reached", "no_answer": "No answer",
     "call_later": "Call later", "scheduled": "Scheduled", "considering": "Considering",
     "consented": "Consented", "enrolled": "Enrolled", "close": "Close",
+    "talk": "Write to the patient", "snooze": "Snooze until tomorrow", "give": "Give to ...", "undo": "Undo",
 }  # fmt: skip
 CLOSING = {
     "not_a_fit": "Not a fit", "screen_failure": "Screen failure", "not_interested": "Not interested",
     "could_not_reach": "Could not reach", "duplicate": "Duplicate", "wrong_number": "Wrong number",
     "study_full": "Study full", "withdrawn": "Withdrawn",
 }  # fmt: skip
+TALKING = {"phrases": "Approved phrases", "talk_end": "Hand back"}
+"""What the member who talks with a person may tap."""
+TALKS = "You now write to the person of {reference}. All that you type here goes to them, until you hand back."
+READS = "{own}\n\nThe person will read ({language}):\n{theirs}"
 LINES: tuple[str, ...] = (
     "New lead {reference} · {trial} · {fit} · {verify} to verify · {language} · {window} · first call by {due}",
     "{reference} · {owner} · {status} · first call by {due}",
@@ -61,6 +66,14 @@ LINES: tuple[str, ...] = (
     "You have no open leads.",
     "Why do you close {reference}?",
     "Which criterion?",
+    "Who shall have {reference}?",
+    "Wants to talk to a person",
+    "The chat cannot be written to",
+    "Time picked for the call: {slot}",
+    "Send this",
+    TALKS,
+    READS,
+    *TALKING.values(),
     "Back",
     "{title} · criteria version {version}",
     "Contact",
@@ -111,9 +124,14 @@ class Point:
 class Sheet:
     """What the caller needs to know of one lead."""
 
-    head: tuple[str, ...]
-    contact: tuple[tuple[str, str], ...]
-    """Label and value."""
+    title: str
+    version: str
+    site: str
+    window: str
+    marks: tuple[str, ...]
+    """What is unusual: a wait, a helper, a changed answer."""
+    contact: tuple[tuple[str, str, str], ...]
+    """Label, value, and the kind of step it was given in."""
     points: tuple[Point, ...] | None
     """None where the screening did not come to its end."""
     checks: tuple[tuple[str, str], ...]
@@ -158,9 +176,11 @@ class Cards:
         }
 
     def due(self, lead: Lead) -> str:
+        return self._at_site(lead, lead["due_at"])
+
+    def _at_site(self, lead: Lead, moment: datetime) -> str:
         site = self.flow.site(lead["site"])
         zone = ZoneInfo(site.timezone if site else self.flow.trial.timezone)
-        moment: datetime = lead["due_at"]
         return self.words.moment(moment.astimezone(zone))
 
     def window(self, lead: Lead) -> str:
@@ -174,8 +194,8 @@ class Cards:
         """Everything the owner needs for the call. Goes to the owner alone, and cannot be forwarded."""
         sheet = self.sheet(lead)
         parts = [
-            "\n".join(sheet.head),
-            self._section("Contact", [f"{label}: {value}" for label, value in sheet.contact]),
+            "\n".join((sheet.title, sheet.version, sheet.site, sheet.window, *sheet.marks)),
+            self._section("Contact", [f"{label}: {value}" for label, value, _kind in sheet.contact]),
         ]
         if sheet.points is not None:
             points = [line for number, point in enumerate(sheet.points, 1) for line in _as_text(number, point)]
@@ -185,29 +205,32 @@ class Cards:
 
     def sheet(self, lead: Lead) -> Sheet:
         """The same for any page that shows it. Its words are in the language of these cards."""
-        site = self.flow.site(lead["site"])
-        head = [
+        marks = []
+        if lead["outcome"] == "not_now":
+            day = lead["eligible_from"]
+            marks.append(
+                self.line("Reasons against at the time: wait until {date}", date=self.words.day(day))
+                if day
+                else self.line("Wait with no known end")
+            )
+        marks += [self.line("Answered by a helper")] * lead["helper"]
+        marks += [self.line("An answer was changed")] * lead["changed"]
+        marks += [self.line("Wants to talk to a person")] * lead["wants_person"]
+        marks += [self.line("The chat cannot be written to")] * lead["chat_lost"]
+        if lead["slot_at"] is not None:
+            slot = self._at_site(lead, lead["slot_at"])
+            marks.append(self.line("Time picked for the call: {slot}", slot=slot))
+        site, screened = self.site(lead), lead["outcome"] is not None
+        return Sheet(
             f"{reference(lead['id'])} · {self.line(STATUS[lead['status']])} · {self.line(FIT[lead['outcome']])}",
             self.line(
                 "{title} · criteria version {version}",
                 title=self.flow.trial.registry_id,
                 version=f"{self.flow.trial.version}, {lead['text_version']}",
             ),
-            self.line("Site: {site}", site=self.site(lead)) if site else self.line("Study desk, no site chosen"),
+            self.line("Site: {site}", site=site) if site else self.line("Study desk, no site chosen"),
             self.line("Best time: {window}", window=self.window(lead)),
-        ]
-        if lead["outcome"] == "not_now":
-            day = lead["eligible_from"]
-            head.append(
-                self.line("Reasons against at the time: wait until {date}", date=self.words.day(day))
-                if day
-                else self.line("Wait with no known end")
-            )
-        head += [self.line("Answered by a helper")] * lead["helper"]
-        head += [self.line("An answer was changed")] * lead["changed"]
-        screened = lead["outcome"] is not None
-        return Sheet(
-            tuple(head),
+            tuple(marks),
             tuple(self._contact(lead)),
             tuple(self._points(lead)) if screened else None,
             tuple(self._site_checks()) if screened else (),
@@ -221,10 +244,10 @@ class Cards:
     def _section(self, title: str, lines: list[str]) -> str:
         return "\n".join([self.line(title) + ":", *lines])
 
-    def _contact(self, lead: Lead) -> list[tuple[str, str]]:
+    def _contact(self, lead: Lead) -> list[tuple[str, str, str]]:
         steps = [step for step in self.flow.steps if step.part == CONTACT]
         return [
-            (self.patient.text(step.context, step.label), self._given(step, lead["contact"][step.id]))
+            (self.patient.text(step.context, step.label), self._given(step, lead["contact"][step.id]), step.kind)
             for step in steps
             if step.id in lead["contact"] and step.id not in ("site", "call_days", "call_time")
         ]
@@ -259,6 +282,35 @@ class Cards:
 
     # ------------------------------------------------------------------ buttons
 
+    def heirs(self, lead: Lead, chat: str, members: Sequence[Mapping[Any, Any]]) -> Envelope:
+        """Who else may have the lead."""
+        rows = [((member["name"], self.data(lead, chat, f"give.{member['id']}")),) for member in members]
+        text = self.line("Who shall have {reference}?", reference=reference(lead["id"]))
+        return Envelope(text, (*rows, (self._button(lead, chat, "card", "Back"),)), protect=True)
+
+    def talk(self, lead: Lead, chat: str) -> Envelope:
+        """What stands above the words that go to the person."""
+        buttons = [self._button(lead, chat, code, label) for code, label in TALKING.items()]
+        name = reference(lead["id"])
+        return Envelope(self.line(TALKS, reference=name), tuple((button,) for button in buttons), protect=True)
+
+    def phrases(self, lead: Lead, chat: str, known: Mapping[str, str]) -> Envelope:
+        """The approved phrases in the language of staff, by number."""
+        lines = [f"{number}. {text}" for number, text in enumerate(known.values(), 1)]
+        buttons = [
+            (self.words.number(number), self.data(lead, chat, f"phrase.{name}"))
+            for number, name in enumerate(known, 1)
+        ]
+        rows = tuple(tuple(buttons[at : at + 4]) for at in range(0, len(buttons), 4))
+        return Envelope("\n".join(lines), (*rows, (self._button(lead, chat, "talk", "Back"),)), protect=True)
+
+    def phrase(self, lead: Lead, chat: str, name: str, own: str, theirs: str) -> Envelope:
+        """One phrase before it goes: in the language of staff, and as the person will read it."""
+        language = self.words.languages.get(lead["locale"], lead["locale"])
+        text = self.line(READS, own=own, language=language, theirs=theirs)
+        send = self._button(lead, chat, f"phrase.{name}.send", "Send this")
+        return Envelope(text, ((send,), (self._button(lead, chat, "phrases", "Back"),)), protect=True)
+
     def closings(self, lead: Lead, chat: str) -> Envelope:
         rows = [(self._button(lead, chat, f"close.{reason}", CLOSING[reason]),) for reason in life.CLOSINGS[:-1]]
         text = self.line("Why do you close {reference}?", reference=reference(lead["id"]))
@@ -268,18 +320,21 @@ class Cards:
         flagged = [flag["criterion"] for flag in lead["flags"]]
         others = [c.id for c in self.flow.criteria if c.listed and c.id not in flagged]
         named = [c for c in flagged if c.startswith(("I", "E"))] + others
-        buttons = [(c, self._data(lead, chat, f"close.{reason}.{c}")) for c in named]
+        buttons = [(c, self.data(lead, chat, f"close.{reason}.{c}")) for c in named]
         rows = tuple(tuple(buttons[at : at + 4]) for at in range(0, len(buttons), 4))
         return Envelope(self.line("Which criterion?"), (*rows, (self._button(lead, chat, "card", "Back"),)))
 
     def _actions(self, lead: Lead, chat: str) -> tuple[tuple[tuple[str, str], ...], ...]:
-        buttons = [self._button(lead, chat, action) for action in life.actions(lead["status"])]
+        """The steps of the lead's life, then what can be done besides."""
+        open_ = lead["status"] not in ("closed", "withdrawn")
+        extra = ("talk", "snooze", "give", "undo") if open_ else ("undo",) * (lead["status"] == "closed")
+        buttons = [self._button(lead, chat, action) for action in (*life.actions(lead["status"]), *extra)]
         return tuple(tuple(buttons[at : at + 2]) for at in range(0, len(buttons), 2))
 
     def _button(self, lead: Lead, chat: str, code: str, label: str = "") -> tuple[str, str]:
-        return self.line(label or ACTION[code]), self._data(lead, chat, code)
+        return self.line(label or ACTION[code]), self.data(lead, chat, code)
 
-    def _data(self, lead: Lead, chat: str, code: str) -> str:
+    def data(self, lead: Lead, chat: str, code: str) -> str:
         return self.buttons.seal(TAG, chat, f"{lead['id']}.{code}")
 
 

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from bot.deployment import Deployment
 from bot.desk import lead as life
-from bot.desk import promise
+from bot.desk import notices, promise, rights, sign_in, talking
 from bot.desk.actions import Acting, NotThere, Refused
-from bot.desk.cards import GROUP, STATUS, TAG, cards_for
+from bot.desk.cards import GROUP, STATUS, TAG, Cards, cards_for
+from bot.desk.telling import BACK, let_go
 from bot.messages import Envelope, Inbound, parts
 from bot.store import conversations, leads, outbox, sites, staff
 from bot.store.leads import Lead, reference
@@ -16,13 +17,17 @@ from bot.store.outbox import Due
 from bot.store.staff import Member
 from bot.store.transaction import Transaction
 
+DESK = "/desk"
+"""What staff write to get a link to the web inbox."""
+
 
 def take_staff(inbound: Inbound, db: Transaction, deployment: Deployment, now: datetime) -> bool:
     """Takes what staff did. False if the inbound is a patient's, and nothing was written."""
     concerns = inbound.group or inbound.press.startswith(f"1{TAG}")
     greets = inbound.kind == "start" and not inbound.text
-    queue = inbound.kind == "text" and inbound.text.strip() == "/queue"
-    if not (concerns or greets or queue):
+    queue = inbound.kind == "text" and inbound.text.strip() in ("/queue", "/mine")
+    writes = _writes(db, inbound)
+    if not (concerns or greets or queue or writes):
         return False
     member = staff.by_telegram(db, inbound.sender)
     if not concerns and member is None:
@@ -32,9 +37,22 @@ def take_staff(inbound: Inbound, db: Transaction, deployment: Deployment, now: d
     work = _Work(db, deployment, inbound, member, now)
     if inbound.kind == "press":
         work.press()
+    elif writes:
+        work.write()
+    elif not inbound.group and inbound.text.strip() == DESK:
+        work.let_in()
     elif not inbound.group:
         work.greet()
     return True
+
+
+def _writes(db: Transaction, inbound: Inbound) -> bool:
+    """Whether a member of staff says something to the person they talk with. It costs whoever else writes nothing:
+    that is read along with their conversation."""
+    if inbound.group or inbound.kind not in ("text", "media", "edited", "contact") or inbound.text.startswith("/"):
+        return False
+    kept = conversations.current(db, inbound.channel, inbound.chat)
+    return kept.writes if kept is not None else conversations.is_writing(db, inbound.chat)
 
 
 class _Work:
@@ -57,7 +75,7 @@ class _Work:
         if self.member is None:
             self.say(NOT_STAFF)
             return
-        card = self.inbound.message if self.inbound.group else ""
+        card = self.inbound.message if self.inbound.group and not action.endswith(".digest") else ""
         acting = Acting(self.db, self.deployment, self.member, self.now, self.inbound.external_id, card)
         try:
             self.act(acting, int(number), action)
@@ -75,26 +93,83 @@ class _Work:
             if acting.member["telegram_id"] is not None:
                 self.sheet(acting, lead, str(acting.member["telegram_id"]))
             return
-        lead = acting.own(lead_id)
+        if verb in ("talk", "talk_end", "phrases", "phrase"):
+            self.talk(acting, lead_id, verb, about)
+            return
+        lead = acting.own(lead_id) if verb != "undo" else acting.lead(lead_id)
         cards = acting.cards(lead, self.language)
-        if verb == "close" and not about:
+        if verb == "give" and not about:
+            heirs = [one for one in staff.active(self.db, lead["site"]) if one["id"] != lead["owner_id"]]
+            self.edit(cards.heirs(lead, chat, [one for one in heirs if rights.sees(one, lead)]))
+        elif verb == "give":
+            self.gone(acting.reassign(lead_id, int(about[0])), cards)
+        elif verb == "close" and not about:
             self.edit(cards.closings(lead, chat))
         elif verb == "close" and about[0] in life.WITH_CRITERION and len(about) == 1:
             self.edit(cards.criteria(lead, chat, about[0]))
         elif verb == "release":
-            released = acting.step(lead_id, verb)
-            facts = {
-                "reference": reference(lead_id),
-                "status": cards.line(STATUS[released["status"]]),
-                "reason": "",
-            }
-            self.edit(Envelope(cards.line("{reference} · {status} · {reason}", **facts)))
+            self.gone(acting.step(lead_id, verb), cards)
         else:
             if verb == "close":
                 lead = acting.close(lead_id, *about[:2])
+            elif verb == "snooze":
+                lead = acting.snooze(lead_id, promise.next_morning(acting.site_of(lead), self.now))
+            elif verb == "undo":
+                lead = acting.undo(lead_id)
             elif verb != "card":
                 lead = acting.step(lead_id, verb)
-            self.edit(cards.call_sheet(lead, chat), sheet_of=lead_id)
+            if verb == "undo" and lead["owner_id"] != acting.member["id"]:
+                self.gone(lead, cards)
+            else:
+                self.edit(cards.call_sheet(lead, chat), sheet_of=lead_id)
+
+    def talk(self, acting: Acting, lead_id: int, verb: str, about: list[str]) -> None:
+        """Writing to the person: begun, by an approved phrase, and ended."""
+        chat = self.inbound.chat
+        if verb == "talk_end":
+            talking.hand_back(acting, lead_id)
+            self.say(BACK, reference=reference(lead_id))
+            return
+        kept = talking.take_over(acting, lead_id)
+        lead = acting.lead(lead_id)
+        cards = acting.cards(lead, self.language)
+        own = talking.phrases(acting, lead, self.language)
+        if verb == "talk":
+            self._put(chat, cards.talk(lead, chat), sheet_of=lead_id)
+        elif verb == "phrases":
+            self.edit(cards.phrases(lead, chat, own), sheet_of=lead_id)
+        elif about and about[0] in own:
+            theirs = talking.phrases(acting, lead, kept.conversation.locale)[about[0]]
+            if about[1:] == ["send"]:
+                talking.say(acting, lead_id, phrase=about[0])
+                self.edit(cards.talk(lead, chat), sheet_of=lead_id)
+            else:
+                self.edit(cards.phrase(lead, chat, about[0], own[about[0]], theirs), sheet_of=lead_id)
+
+    def write(self) -> None:
+        """What a member of staff types goes to the person they talk with."""
+        assert self.member is not None
+        acting = Acting(self.db, self.deployment, self.member, self.now, self.inbound.external_id)
+        if self.inbound.kind != "text":
+            self.say(WORDS_ONLY)
+            return
+        for kept in conversations.held(self.db, self.member["id"]):
+            trial = self.deployment.library.flow(kept.conversation.flow).trial.slug
+            lead = leads.open_of(self.db, kept.channel, kept.chat, trial)
+            try:
+                if lead is None:
+                    raise NotThere
+                talking.say(acting, lead["id"], self.inbound.text)
+            except NotThere:
+                conversations.hold(self.db, kept, None)
+                self.say(GONE)
+            except Refused as refused:
+                self.say(refused.line, **refused.values)
+
+    def gone(self, lead: Lead, cards: Cards) -> None:
+        """The sheet of a lead that is no longer this member's shows nothing of the person."""
+        facts = {"reference": reference(lead["id"]), "status": cards.line(STATUS[lead["status"]]), "reason": ""}
+        self.edit(Envelope(cards.line("{reference} · {status} · {reason}", **facts)))
 
     def greet(self) -> None:
         """Staff who write to the bot see their own leads; the patient's chat is for patients."""
@@ -107,6 +182,16 @@ class _Work:
             self.sheet(acting, lead, self.inbound.chat)
         if not mine:
             self.say("You have no open leads.")
+        works = rights.may(self.member, "work")
+        if works and (waiting := leads.unowned(self.db, self.member["sites"], notices.BUTTONS)):
+            cards = cards_for(self.deployment, self.flow, self.language)
+            self._put(self.inbound.chat, notices.waiting(cards, waiting, self.inbound.chat))
+
+    def let_in(self) -> None:
+        """A link to the web inbox, which works once."""
+        assert self.member is not None
+        if not sign_in.send_link(self.db, self.deployment, self.member, self.now):
+            self.say(sign_in.NO_DESK)
 
     # ------------------------------------------------------------------ what is shown
 
@@ -141,6 +226,7 @@ def hand_back(db: Transaction, deployment: Deployment, due: Due, now: datetime) 
     nudge = promise.nudge(sites.now(db, flow, lead["site"]), now)
     leads.change(db, lead["id"], now, escalate_at=nudge, **back)
     leads.record(db, lead["id"], "release", now, member["id"], "unreachable")
+    let_go(db, deployment, lead["channel"], lead["chat"], f"lead:{lead['id']}:{due.id}", now)
     fresh = leads.get(db, lead["id"])
     if fresh is None or not deployment.staff_group:
         return
@@ -153,5 +239,8 @@ def hand_back(db: Transaction, deployment: Deployment, due: Due, now: datetime) 
         outbox.put(db, deployment.staff_channel, deployment.staff_group, envelope, key, now, priority=outbox.STAFF)
 
 
+GONE = "There is nobody to write to any more."
+WORDS_ONLY = "Only words go to the person. Pictures, files and edits do not."
 OPEN_FIRST = "{owner}, please open a private chat with me and tap Start. Then claim {reference} again."
 NOT_STAFF = "You are not on the staff list. Ask your admin to add you."
+LINES = (GONE, WORDS_ONLY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.handlers import answers, ended, lead_raised, screened, wishes
+from bot.handlers import answers, ended, lead_raised, request, screened, wishes
 from bot.handlers.happening import Happening
 from bot.store.transaction import Transaction
 from flows import turn
@@ -19,6 +19,11 @@ HANDLERS: Mapping[type, Handler] = {
     turn.LeadRaised: lead_raised.lead_raised,
     turn.ReminderWished: wishes.reminder_wished,
     turn.NoticesWished: wishes.notices_wished,
+    turn.StatusWished: request.status_wished,
+    turn.TimesWished: request.times_wished,
+    turn.SlotPicked: request.slot_picked,
+    turn.PersonWished: request.person_wished,
+    turn.Withdrawn: request.withdrawn,
     turn.SafetyShown: ended.safety_shown,
     turn.Ended: ended.ended,
     turn.Deleted: ended.deleted,

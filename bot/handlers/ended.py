@@ -3,9 +3,12 @@
 import logging
 
 from bot.desk import lead as life
+from bot.desk import notices
+from bot.desk.telling import ALARMED, STOPPED, tell_holder
 from bot.handlers.happening import Happening
-from bot.messages import Envelope
+from bot.messages import MAIL, Envelope
 from bot.store import conversations, details, leads, outbox, staff
+from bot.store.leads import Lead
 from bot.store.transaction import Transaction
 from flows.turn import Deleted, Ended, SafetyShown
 
@@ -14,34 +17,54 @@ log = logging.getLogger(__name__)
 
 def ended(db: Transaction, happening: Happening, event: Ended) -> None:
     """Somebody who declined is not kept at all; any other end waits for the retention sweep."""
+    kept = happening.kept
     if event.end == "declined":
-        conversations.erase(db, happening.kept.channel, happening.kept.chat)
+        conversations.erase(db, kept.channel, kept.chat)
+    elif kept.held_by is not None:
+        holder = kept.held_by
+        conversations.hold(db, kept, None)
+        lead = leads.open_of(db, kept.channel, kept.chat, happening.flow.trial.slug)
+        if lead is not None:
+            leads.record(db, lead["id"], "handed_back", happening.now)
+            tell_holder(db, happening.deployment, lead, holder, STOPPED, _name(happening), happening.now)
 
 
 def deleted(db: Transaction, happening: Happening, event: Deleted) -> None:
     """Everything goes, also from a lead that staff already have; they see that it was withdrawn."""
-    kept, now = happening.kept, happening.now
+    kept = happening.kept
     for lead in leads.of_chat(db, kept.channel, kept.chat):
-        if lead["status"] == "withdrawn":
-            continue
-        leads.change(
-            db,
-            lead["id"],
-            now,
-            status=life.after(lead["status"], "withdraw"),
-            reason="withdrawn",
-            contact={},
-            flags=[],
-            chat="",
-            outcome=None,
-            eligible_from=None,
-        )
-        leads.record(db, lead["id"], "withdrawn", now)
-        details.forget(db, lead["id"])
-        if lead["merged_into"] is not None:  # who works the other one should know before they call
-            leads.record(db, lead["merged_into"], "duplicate_withdrawn", now)
-        _tell_staff(db, happening, lead["id"], lead["owner_id"])
+        if lead["status"] != "withdrawn":
+            withdraw(db, happening, lead)
     conversations.erase(db, kept.channel, kept.chat)
+
+
+def withdraw(db: Transaction, happening: Happening, lead: Lead) -> None:
+    """Nothing of the person stays in a lead, and staff hear of it. Who talked with them does so no more."""
+    kept, now = happening.kept, happening.now
+    conversations.hold(db, kept, None)
+    leads.change(
+        db,
+        lead["id"],
+        now,
+        status=life.after(lead["status"], "withdraw"),
+        reason="withdrawn",
+        contact={},
+        flags=[],
+        chat="",
+        conversation_id=None,
+        outcome=None,
+        eligible_from=None,
+        slot_at=None,
+        escalate_at=None,
+        wants_person=False,
+    )
+    leads.record(db, lead["id"], "withdrawn", now)
+    details.forget(db, lead["id"])
+    if lead["merged_into"] is not None:  # who works the other one should know before they call
+        leads.record(db, lead["merged_into"], "duplicate_withdrawn", now)
+    if lead["conversation_id"] is not None:
+        outbox.take_back_mail(db, MAIL, lead["conversation_id"])
+    _tell_staff(db, happening, lead["id"], lead["owner_id"])
 
 
 def _tell_staff(db: Transaction, happening: Happening, lead_id: int, owner_id: int | None) -> None:
@@ -51,6 +74,8 @@ def _tell_staff(db: Transaction, happening: Happening, lead_id: int, owner_id: i
     lead = leads.get(db, lead_id)
     owner = staff.by_id(db, owner_id)
     sheets = outbox.take_back_sheets(db, lead_id)
+    if lead is not None:
+        notices.moved(db, deployment, lead, "withdrawn", _name(happening), now)
     if lead is not None and lead["notice"] and group:
         card = Envelope(cards.notice(lead).text, edits=lead["notice"])
         outbox.put(db, channel, group, card, f"lead:{lead_id}:card", now, priority=outbox.STAFF)
@@ -65,5 +90,16 @@ def _tell_staff(db: Transaction, happening: Happening, lead_id: int, owner_id: i
 
 
 def safety_shown(db: Transaction, happening: Happening, event: SafetyShown) -> None:
-    """Only that a message was shown is noted; what was written is not."""
+    """Only that a message was shown is noted; what was written is not. Who talks with the person is told that."""
     log.info("safety message %s shown", event.sign)
+    kept = happening.kept
+    if kept.held_by is None:
+        return
+    lead = leads.open_of(db, kept.channel, kept.chat, happening.flow.trial.slug)
+    if lead is not None:
+        tell_holder(db, happening.deployment, lead, kept.held_by, ALARMED, _name(happening), happening.now)
+
+
+def _name(happening: Happening) -> str:
+    """What no other turn is called."""
+    return f"{happening.kept.tag}:{happening.kept.revision}"

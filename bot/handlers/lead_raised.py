@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot import crash
-from bot.desk import duplicates, promise
+from bot.desk import duplicates, notices, promise
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, parts
 from bot.store import leads, outbox, sites, staff
+from bot.store.leads import Lead
 from bot.store.transaction import Transaction
 from flows.answer import StepId, value_to_json
 from flows.conversation import Conversation
@@ -24,6 +26,7 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
     values = _values(happening, event)
     lead = leads.open_of(db, kept.channel, kept.chat, flow.trial.slug)
     if lead is None:
+        leads.leave(db, kept.id)
         lead_id = leads.add(
             db,
             channel=kept.channel,
@@ -33,12 +36,11 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
             escalate_at=promise.nudge(site, now),
             created_at=now,
             updated_at=now,
-            **values,
+            **{"flags": [], **values},
         )
         leads.record(db, lead_id, "raised", now)
         db.counts["leads", ""] += 1
         crash.point("lead_raised")
-        _notify(db, happening, lead_id)
     else:
         lead_id = lead["id"]
         leads.change(db, lead_id, now, **values)
@@ -48,11 +50,12 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
     duplicates.note_keys(db, lead_id, found)
     raised = leads.get(db, lead_id)
     assert raised is not None
-    return {
+    facts = {
         "reference": leads.reference(lead_id),
         "due": raised["due_at"].astimezone(site.zone).date().isoformat(),
         "phone": site.phone,
     }
+    return facts | _notify(db, happening, lead, raised, facts)
 
 
 def _values(happening: Happening, event: LeadRaised) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def _values(happening: Happening, event: LeadRaised) -> dict[str, Any]:
             "flags": flags_of(event.verdict, after),
         }
     else:
-        values.setdefault("flags", [])
+        values["wants_person"] = True
     return values
 
 
@@ -107,22 +110,20 @@ def _step(code: str) -> str:
     return code.rpartition(".")[0] or code
 
 
-def _notify(db: Transaction, happening: Happening, lead_id: int) -> None:
-    deployment = happening.deployment
-    lead = leads.get(db, lead_id)
-    if lead is None or not deployment.staff_group:
-        return
-    envelope = happening.cards().notice(lead)
-    outbox.put(
-        db,
-        deployment.staff_channel,
-        deployment.staff_group,
-        envelope,
-        f"lead:{lead_id}:notice",
-        happening.now,
-        lead_id=lead_id,
-        priority=outbox.STAFF,
-    )
+def _notify(
+    db: Transaction, happening: Happening, before: Lead | None, lead: Lead, facts: Mapping[str, str]
+) -> dict[str, str]:
+    """Staff hear of what is new, the person gets it by mail; returns what the words may say of that."""
+    deployment, flow, now = happening.deployment, happening.flow, happening.now
+    new_site = before is None or before["site"] != lead["site"]
+    if before is None:
+        notices.raised(db, deployment, flow, lead, now)
+    elif new_site:
+        notices.tell_site(db, deployment, flow, lead, now)
+    if before is not None and not new_site and before["contact"].get("email") == lead["contact"].get("email"):
+        return {}
+    mailed = notices.copy_to_person(db, deployment, flow, happening.kept, lead, facts, now)
+    return {"mail": "comes"} if mailed else {}
 
 
 def tell_changed(db: Transaction, happening: Happening, lead_id: int) -> None:

@@ -353,6 +353,7 @@ def erase(db: Transaction, channel: str, chat: str, *, wishes: bool = True) -> N
     if wishes:
         db.execute(delete(_interest).where(_interest.c.channel == channel, _interest.c.chat == chat))
     ids = select(_conversation.c.id).where(*mine)
+    db.execute(delete(_outbox).where(_outbox.c.conversation_id.in_(ids)))  # by mail, say
     for table in (_answer, _message):
         db.execute(delete(table).where(table.c.conversation_id.in_(ids)))
     db.execute(update(_lead).where(_lead.c.conversation_id.in_(ids)).values(conversation_id=None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -113,6 +113,11 @@ def queue(db: Transaction, *, closed: bool = False, owner_id: int | None = None)
     return list(db.execute(query.order_by(_lead.c.due_at, _lead.c.id)).mappings())
 
 
+def leave(db: Transaction, conversation_id: int) -> None:
+    """A request that is over leaves its conversation to the next one that comes from there."""
+    db.execute(update(_lead).where(_lead.c.conversation_id == conversation_id).values(conversation_id=None))
+
+
 def lose_chat(db: Transaction, channel: str, chat: str, now: datetime, *, lost: bool = True) -> None:
     """The person can, or can no more, be written to: so say their open leads."""
     where = (_lead.c.channel == channel, _lead.c.chat == chat, _lead.c.status.not_in(("closed", "withdrawn")))
@@ -129,6 +134,14 @@ def merged_into(db: Transaction, lead_id: int, among: Collection[int]) -> list[i
     """Those of some leads that are merged into this one."""
     where = (_lead.c.id.in_(among), _lead.c.merged_into == lead_id)
     return list(db.execute(select(_lead.c.id).where(*where).order_by(_lead.c.id)).scalars())
+
+
+def unowned(db: Transaction, site_ids: Sequence[str], most: int) -> list[int]:
+    """The most urgent leads that nobody has claimed, of these sites; of any where none is given."""
+    query = select(_lead.c.id).where(_lead.c.status == "new").order_by(_lead.c.due_at, _lead.c.id).limit(most)
+    if site_ids:
+        query = query.where(_lead.c.site.in_(site_ids))
+    return list(db.execute(query).scalars())
 
 
 def unclaimed(db: Transaction) -> int:

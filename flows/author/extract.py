@@ -64,6 +64,7 @@ def _all(flow: Flow) -> Iterator[Message]:
     for question in flow.faq:
         yield _patient(f"faq.{question.id}", question.text, "Button: a question people ask")
         yield _patient(f"faq.{question.id}", question.answer, "The approved answer")
+        yield _patient(f"faq.{question.id}", question.heard, _HEARD)
     for key, text in flow.says.items():
         if key.endswith("_many"):
             continue

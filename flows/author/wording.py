@@ -35,7 +35,7 @@ LINES = (
     *(f"status_{how}" for how in (*STANDS, "slot", "reference")),
     *(f"time_{what}" for what in TIMES),
     *TOLD,
-    *("ready", "nothing_changes", "claimed_only", "slot_there", "slot_both", "withdrawn_none", "person_told"),
+    *("question", "ready", "nothing_changes", "claimed_only", "slot_there", "slot_both", "withdrawn_none", "person_told"),
     *("site_closed", "sites_full", "button_desk", "scheduled"),
     *("talk_open", "talk_over", "talk_waits", "talk_line"),
     *("profile_short", "profile_description"),
