@@ -49,6 +49,7 @@ def morning(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Morning]
     hurries(monkeypatch)
     begins = datetime(2026, 11, 23, 10, 0, tzinfo=ZONE)  # Monday
     made = Morning(Store(database), time=Time(begins), hires=False, mail=True, desk_url="https://desk.example.org")
+    monkeypatch.setattr("bot.house.clock_of", lambda db: made.time.now())
     with made.store.begin() as db:
         staff.add(db, "Mei", email="mei@north.example", role="site_lead", sites=["north"], language="zh_Hans")
         staff.add(db, "Ana", LI, role="coordinator", email="ana@north.example", sites=["north"])

@@ -58,6 +58,7 @@ def clinic(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
     hurries(monkeypatch)
     begins = datetime(2026, 11, 23, 11, 40, tzinfo=ZONE)  # a Monday, twenty minutes before lunch
     made = Clinic(Store(database), time=Time(begins), hires=False)
+    monkeypatch.setattr("bot.house.clock_of", lambda db: made.time.now())
     with made.store.begin() as db:
         staff.add(db, "Ana", ANA, "en", sites=["north"])
         staff.add(db, "Li", LI, "zh_Hans", sites=["north"])
