@@ -1,5 +1,18 @@
-"""The desk of the shell's tests, for what staff do there."""
+"""The desk of the shell's tests, for what staff do there; and its pages."""
 
-from tests.shell.conftest import desk, rosa
+from collections.abc import Iterator
 
-__all__ = ["desk", "rosa"]
+import pytest
+
+from tests.desk.browser import Pages
+from tests.shell.conftest import Desk, desk, rosa
+
+__all__ = ["desk", "pages", "rosa"]
+
+
+@pytest.fixture
+def pages(desk: Desk) -> Iterator[Pages]:
+    """The web inbox of the desk."""
+    made = Pages(desk)
+    yield made
+    made.close()

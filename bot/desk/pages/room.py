@@ -119,7 +119,7 @@ class Tongue:
     def __init__(self, words: CatalogueWords, now: datetime) -> None:
         self.words, self.now = words, now
 
-    def __call__(self, text: str, **values: object) -> str:
+    def __call__(self, text: str, /, **values: object) -> str:
         return fill(self.words.text("staff", text), {name: str(value) for name, value in values.items()})
 
     def moment(self, moment: datetime, zone: ZoneInfo) -> str:
