@@ -10,13 +10,15 @@ import socket
 from datetime import UTC, datetime
 from typing import Any
 
-from bot import catalogues, web
+from bot import catalogues, signatures, web
 from bot.buttons import Buttons
 from bot.channels import telegram
 from bot.channels.console import ME, Console
 from bot.channels.console import NAME as CONSOLE
+from bot.channels.hook import Hook
+from bot.channels.mail import Mail
 from bot.deployment import Deployment
-from bot.house import House
+from bot.house import House, now
 from bot.library import BadTrials, Library, load
 from bot.messages import Inbound
 from bot.serving import Serving
@@ -29,8 +31,11 @@ from bot.workers import keep
 log = logging.getLogger(__name__)
 
 
-def deployment(settings: Settings, library: Library | None = None) -> Deployment:
-    """Everything a turn needs but the database. Raises BadTrials or BadSettings."""
+def deployment(settings: Settings, library: Library | None = None, *, drafts: bool = True) -> Deployment:
+    """Everything a turn needs but the database. Raises BadTrials or BadSettings.
+
+    Without ``drafts`` only languages are offered whose words a medical reviewer signed as they are.
+    """
     library = library or load()
     if settings.trial not in library.slugs:
         raise BadSettings([f"TRIAL names no trial. Known: {', '.join(library.slugs)}."])
@@ -39,20 +44,35 @@ def deployment(settings: Settings, library: Library | None = None) -> Deployment
     key = settings.master_key.get_secret_value() if settings.master_key else secret
     return Deployment(
         library=library,
-        languages=Languages(),
+        languages=Languages(offered=None if drafts else _signed(library)),
         buttons=Buttons(hashlib.sha256(b"prescreen buttons " + secret.encode()).digest()),
         trial=settings.trial,
         keep_days=settings.keep_days,
         staff_group=str(settings.staff_group) if settings.staff_group else "",
         staff_language=settings.staff_language,
         desk_url=settings.desk_url or "",
+        mail=settings.mail_server is not None,
+        hook=settings.hook_url is not None,
         key=hashlib.sha256(b"prescreen " + key.encode()).digest(),
     )
 
 
+def _signed(library: Library) -> list[str]:
+    """The languages that may be offered to patients. Raises BadSettings where there is none."""
+    found = [one.tag for one in signatures.every(library.flows.values()) if one.offered]
+    if not found:
+        raise BadSettings(
+            [
+                "No language is signed by a medical reviewer as it is now: see `prescreen i18n status`. "
+                "Set ALLOW_DRAFT_LANGUAGES=yes to try the bot out with drafts and invented people."
+            ]
+        )
+    return found
+
+
 def serve(settings: Settings, workers: int = 1) -> None:
     """Telegram, until SIGTERM or SIGINT. Nobody is served a file or a language with problems."""
-    deployed = deployment(settings)
+    deployed = deployment(settings, drafts=settings.allow_draft_languages)
     if problems := catalogues.check(deployed.library.flows.values()):
         raise BadTrials(problems)
     listening = _listener(settings)
@@ -88,15 +108,34 @@ async def _serve(settings: Settings, deployed: Deployment, listening: socket.soc
         loop.add_signal_handler(number, stop.set)
     store = Store(settings.database_url)
     channel = telegram.Telegram(settings.telegram_token.get_secret_value(), settings.telegram_api)
-    serving = Serving(settings, store, deployed, channel, stop)
+    mailing, calling = mail_of(settings), _hook_of(settings)
+    others = {other.name: other for other in (mailing, calling) if other is not None}
+    serving = Serving(settings, store, deployed, channel, stop, others)
     try:
         await serving.run(listening)
     finally:
         await channel.close()
+        if calling is not None:
+            await calling.close()
         serving.house.close()
         store.close()
     if serving.house.writer.broken is not None:
         raise BadDatabase("the disk did not keep what it was given")
+
+
+def mail_of(settings: Settings) -> Mail | None:
+    """The mail channel, where there is a mail server."""
+    if settings.mail_server is None or settings.mail_from is None:
+        return None
+    password = settings.mail_password.get_secret_value() if settings.mail_password else ""
+    return Mail(settings.mail_server, settings.mail_from, password, now)
+
+
+def _hook_of(settings: Settings) -> Hook | None:
+    if settings.hook_url is None or settings.hook_secret is None:
+        return None
+    secret = settings.hook_secret.get_secret_value()
+    return Hook(settings.hook_url, secret, now, private=settings.hook_private)
 
 
 def _listener(settings: Settings) -> socket.socket | None:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import multiprocessing
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+
+from starlette.types import ASGIApp
 
 from bot import crash, web
 from bot.channels import telegram
@@ -16,6 +18,7 @@ from bot.house import House
 from bot.intake import Intake
 from bot.leader import Leadership, calls
 from bot.limits import Limits
+from bot.messages import Channel
 from bot.poll import Poller
 from bot.settings import Settings
 from bot.store import Store, unstorable
@@ -38,9 +41,12 @@ class Serving:
         deployed: Deployment,
         channel: telegram.Telegram,
         stop: asyncio.Event,
+        others: Mapping[str, Channel] | None = None,
     ) -> None:
+        """``others`` are the channels that only send, by name."""
         self.settings, self.deployed, self.channel, self.stop = settings, deployed, channel, stop
-        self.house = House(store, deployed, {telegram.NAME: channel}, {telegram.NAME: Limits(settings.send_speed)})
+        channels = {telegram.NAME: channel, **(others or {})}
+        self.house = House(store, deployed, channels, {telegram.NAME: Limits(settings.send_speed)})
         self.house.delivery.leads = False
         self.leadership = Leadership(store)
         self.webhook = settings.bot_mode == "webhook"
@@ -54,7 +60,9 @@ class Serving:
         count = house.count if await house.begin() else None
         crash.point("started")
         intake = Intake(telegram.parse, house.take, house.set_aside, self.channel.acknowledge, count)
-        page = web.make(house.probe, house.ready, house.measure, intake if self.webhook else None, self.secret)
+        page = web.make(
+            *(house.probe, house.ready, house.measure, intake if self.webhook else None, self.secret), self._desk()
+        )
         log.info("serving %s by %s", self.deployed.trial, self.settings.bot_mode)
         async with asyncio.TaskGroup() as group:
             if listening is not None:
@@ -70,6 +78,15 @@ class Serving:
             log.warning(
                 "that this process stops cannot be noted, so the next one is careful: %s", type(error).__name__
             )
+
+    def _desk(self) -> ASGIApp | None:
+        """The web inbox, where it has an address."""
+        if not self.deployed.desk_url:
+            return None
+        from bot.desk.pages import app, room  # noqa: PLC0415 (slow to import, and not everybody has it)
+
+        house = self.house
+        return app.make(room.Room(self.deployed, house.store, house.writer, house.clock))
 
     async def _alone(self) -> bool:
         """SQLite is served by one process: a second one waits, and says so."""

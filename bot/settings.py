@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
@@ -42,6 +46,47 @@ def _database(value: str) -> str:
     return value
 
 
+def _mail_server(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme not in ("smtp", "smtps") or not url.hostname or url.path or url.query or url.fragment:
+        raise ValueError("not a mail server's address")
+    if url.password is not None:
+        raise ValueError("the password has a setting of its own")
+    if url.port == 0:  # a port that is none raises ValueError by itself
+        raise ValueError("not a port")
+    return value
+
+
+def _mail_from(value: str) -> str:
+    try:
+        validate_email(value, check_deliverability=False, allow_display_name=True, allow_smtputf8=False)
+    except EmailNotValidError:
+        raise ValueError("not a mail address") from None
+    return value
+
+
+def _hook_url(value: str) -> str:
+    url = urlsplit(value)
+    plain = url.scheme == "http" and _is_here(url.hostname or "")
+    if not (url.scheme == "https" or plain) or not url.hostname or "@" in url.netloc or url.port == 0:
+        raise ValueError("not an address to call")
+    return value
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _hook_secret(value: SecretStr) -> SecretStr:
+    name, _, key = value.get_secret_value().partition("_")
+    if name != "whsec" or len(base64.b64decode(key, validate=True)) not in range(24, 65):
+        raise ValueError("not a secret of the Standard Webhooks convention")
+    return value
+
+
 class Settings(BaseSettings):
     """What a deployment decides. ``.env.example`` lists the same names with comments."""
 
@@ -57,6 +102,7 @@ class Settings(BaseSettings):
     trial: str = Field(default="nct06570291", pattern=r"^[a-z0-9_]{1,40}$")
     keep_days: int = Field(default=30, ge=1, le=3650)
     staff_language: Literal["en", "zh_Hans"] = "en"
+    allow_draft_languages: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -71,12 +117,20 @@ class Settings(BaseSettings):
     master_key: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     send_speed: float = Field(default=1.0, gt=0, le=100)
 
+    mail_server: Annotated[str, AfterValidator(_mail_server)] | None = None
+    mail_password: SecretStr | None = None
+    mail_from: Annotated[str, AfterValidator(_mail_from)] | None = None
+    hook_url: Annotated[str, AfterValidator(_hook_url)] | None = None
+    hook_secret: Annotated[SecretStr, AfterValidator(_hook_secret)] | None = None
+    hook_private: bool = False
+
 
 REMEDIES = {
     "DATABASE_URL": "Use an address like sqlite:///var/prescreen.db or postgresql://user@host/name.",
     "TRIAL": "Use the name of a folder in flows/trials.",
     "KEEP_DAYS": "Use a whole number of days, 1 or more.",
     "STAFF_LANGUAGE": "Use en or zh_Hans.",
+    "ALLOW_DRAFT_LANGUAGES": "Use yes or no.",
     "LOG_LEVEL": "Use DEBUG, INFO, WARNING or ERROR.",
     "LOG_FORMAT": "Use text or json.",
     "TELEGRAM_TOKEN": "Use the token that @BotFather gave you, like 123456:ABC-...",
@@ -88,6 +142,12 @@ REMEDIES = {
     "DESK_URL": "Use the public address of the web inbox without a path, like https://desk.example.org.",
     "MASTER_KEY": "Use 32 to 256 random letters, digits, _ or -.",
     "SEND_SPEED": "Use a number above 0, up to 100; 1 is Telegram's standard.",
+    "MAIL_SERVER": "Use an address like smtp://user@mail.example.org:587 or smtps://user@mail.example.org.",
+    "MAIL_PASSWORD": "Use the password of the user that MAIL_SERVER names.",
+    "MAIL_FROM": "Use the address that mails come from, like Knee study <study@example.org>.",
+    "HOOK_URL": "Use an https address. http is only for this machine, with HOOK_PRIVATE=yes.",
+    "HOOK_SECRET": "Use whsec_ and 24 to 64 random bytes in base64.",
+    "HOOK_PRIVATE": "Use yes or no.",
     "STAFF_GROUP": "Use the number of the staff group, like -1001234567890.",
 }
 
@@ -105,8 +165,23 @@ def load(*needed: str, **given: Any) -> Settings:
         # The rest as it is: what is missing is told together with what is malformed.
         settings = Settings(**given | {name: Settings.model_fields[name].default for name in bad})
     problems = [f"{name.upper()} is not valid. {REMEDIES.get(name.upper(), 'Change it.')}" for name in bad]
-    missing = [name for name in needed if getattr(settings, name) is None and name not in bad]
+    if settings.hook_url and settings.hook_url.startswith("http:") and not settings.hook_private:
+        problems.append(f"HOOK_URL is not valid. {REMEDIES['HOOK_URL']}")
+    wanted = dict.fromkeys((*needed, *_together(settings)))
+    missing = [name for name in wanted if getattr(settings, name) is None and name not in bad]
     problems += [f"{name.upper()} is missing. {REMEDIES[name.upper()]}" for name in missing]
     if problems:
         raise BadSettings(problems)
     return settings
+
+
+def _together(settings: Settings) -> list[str]:
+    """What is needed because something else is set."""
+    names = []
+    if settings.mail_server is not None:
+        names.append("mail_from")
+        if urlsplit(settings.mail_server).username:
+            names.append("mail_password")
+    if settings.hook_url is not None:
+        names.append("hook_secret")
+    return names

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from bot import catalogues
+from bot import app, catalogues
 from bot.channels.telegram import Telegram
 from bot.library import BadTrials, load
 from bot.settings import BadSettings, Settings
@@ -50,6 +50,7 @@ def _examine(offline: bool) -> Iterator[Found]:
     yield from _database(settings)
     if not offline:
         yield from _telegram(settings)
+        yield from _mail(settings)
 
 
 def _files() -> Iterator[Found]:
@@ -93,3 +94,10 @@ def _telegram(settings: Settings) -> Iterator[Found]:
     webhook = settings.bot_mode == "webhook"
     for what, remedy in asyncio.run(channel.examine(settings.staff_group, webhook=webhook)):
         yield Found(what, not remedy, remedy)
+
+
+def _mail(settings: Settings) -> Iterator[Found]:
+    mail = app.mail_of(settings)
+    if mail is not None:
+        remedy = asyncio.run(mail.examine())
+        yield Found("the mail server takes mail", not remedy, remedy)

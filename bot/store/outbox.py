@@ -187,6 +187,12 @@ def merge(db: Transaction, notices: Sequence[Notice], leads: Sequence[int], enve
         db.execute(delete(_outbox).where(_outbox.c.id.in_([other.id for other in others])))
 
 
+def drop_notice(db: Transaction, channel: str, chat: str, lead_id: int) -> None:
+    """Takes the notice of one lead out of a lane, where it was never tried: something newer takes its place."""
+    waits = (_outbox.c.lane == lane_of(channel, chat), _outbox.c.state == "due", _outbox.c.attempts == 0)
+    db.execute(delete(_outbox).where(*waits, _outbox.c.lead_id == lead_id))
+
+
 def waiting(db: Transaction) -> int:
     return int(
         db.execute(select(func.count()).select_from(_outbox).where(_outbox.c.lane.is_not(None))).scalar_one()
