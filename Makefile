@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup chat test test-fast check bench chaos postgresql
+.PHONY: setup chat test test-fast check bench chaos postgresql chromium
 
 setup: .venv/.ready
 
@@ -12,6 +12,12 @@ postgresql:
 	  if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
 	  $$as mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" | $$as tee /etc/postgresql-common/createcluster.conf >/dev/null; \
 	  $$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; }
+
+# The pages of staff are tested in a real browser. Where it is missing, Debian's is installed.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
+	  $$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 
 .venv/.ready: requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Prescreen needs Python 3.11 or newer. Set PYTHON=python3.11 or newer."; exit 2; }
@@ -24,7 +30,7 @@ postgresql:
 chat: setup ## hold the whole conversation in this terminal
 	@$(BIN)/prescreen chat
 
-test: check postgresql ## everything
+test: check postgresql chromium ## everything
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: setup ## while you work: no bot process, fewer random dialogues
