@@ -203,6 +203,8 @@ class Question:
     id: str
     text: str
     answer: str
+    heard: str = ""
+    """What people write when they ask it: phrases, separated by ``;``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from flows.answer import Span
 from flows.conversation import Conversation
 from flows.engine import today_of
-from flows.flow import Flow, Step
+from flows.flow import Flow, Question, Step
 from flows.kinds import KINDS, choice, measure
 from flows.kinds import date as dates
 from flows.offers import with_options
@@ -50,14 +50,17 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
     if len(text) > LONG:
         return Garbled("long")
     if step is None or text.startswith("/"):
-        return Garbled("unclear")  # a command that we do not have is nobody's name or town
+        question = None if text.startswith("/") else _asking(flow, text, words)
+        return question or Garbled("unclear")  # a command that we do not have is nobody's name or town
     if conversation.pending is not None and (reply := _pending(flow, conversation, text, ear, now)):
         return reply
     answer = _answer(step, text, ear, today_of(flow, now))
     if isinstance(answer, Garbled) and step.kind not in ("text", "email", "phone"):
         if _private(text, ear):
             return Garbled("private")
-        return _mentioned(flow, text, words) or answer
+        return _mentioned(flow, text, words) or _asking(flow, text, words) or answer
+    if step.kind == "text" and text.rstrip().endswith(_MARKS) and (known := _approved(flow, text, words)):
+        return known
     return answer
 
 
@@ -143,6 +146,36 @@ def _phrases(flow: Flow, words: Words) -> Sequence[tuple[str, What]]:
     ear = Ear(words, flow.heard)
     listed = [(bare(phrase), what) for what in MENTIONED for phrase in ear.all(what)]
     return [(said, what) for said, what in listed if " " in said or (dense(said) and len(said) > 2)]
+
+
+_MARKS = ("?", "？", "؟")
+
+
+def _asking(flow: Flow, text: str, words: Words) -> Asked | None:
+    """A question of theirs: answered if it is one of those that are approved, else a matter for a person."""
+    starts = _heard(Ear(words, flow.heard), "question")
+    said = bare(text)
+    asks = text.rstrip().endswith(_MARKS) or any(said.startswith(f"{start} ") for start in starts)
+    asks = asks or any(dense(start) and start in said for start in starts)
+    if not asks or not (" " in said or dense(said)):  # "what?" asks for nothing that could be answered
+        return None
+    return _approved(flow, text, words) or Asked("question")
+
+
+def _approved(flow: Flow, text: str, words: Words) -> Asked | None:
+    """The one approved answer that fits; None if there is none, or several."""
+    said = bare(text)
+    found = [about for about, phrases in _topics(flow, words) if any(within(phrase, said) for phrase in phrases)]
+    return Asked("answer", found[0]) if len(found) == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _topics(flow: Flow, words: Words) -> Sequence[tuple[str, frozenset[str]]]:
+    def of(question: Question) -> frozenset[str]:
+        both = f"{words.text(f'faq.{question.id}', question.heard)};{question.heard}"
+        return frozenset(map(bare, both.split(";"))) - {""}
+
+    return [(question.id, of(question)) for question in flow.faq]
 
 
 def _pending(flow: Flow, conversation: Conversation, text: str, ear: Ear, now: datetime) -> Reply | None:

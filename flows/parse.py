@@ -222,7 +222,8 @@ def _flow(trial: _Table, frame: _Table) -> Flow:
             for table in frame.tables("safety")
         ),
         faq=tuple(
-            Question(table.text("id"), table.text("text"), table.text("answer")) for table in frame.tables("faq")
+            Question(table.text("id"), table.text("text"), table.text("answer"), table.text("heard", ""))
+            for table in frame.tables("faq")
         ),
         ends=frame.strings("ends"),
         outcomes=outcomes,

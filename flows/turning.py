@@ -31,13 +31,14 @@ class Turning:
         after = replace(self.before, **changes) if changes else self.before  # type: ignore[arg-type]
         return Turn(after, said, (event,) if event else ())
 
-    def ask(self, *first: Say, event: Event | None = None, **changes: object) -> Turn:
-        """The open question again, after ``first``."""
+    def ask(self, *first: Say, event: Event | None = None, brief: bool = False, **changes: object) -> Turn:
+        """The open question again, after ``first``; ``brief``: only its last paragraph."""
         if self.before.pending is not None and "pending" not in changes:
             return self.done(*first, ReadBack(self.before.pending), event=event, **changes)
         if self.before.step is None:
             return self.done(*first, Menu("done"), event=event, **changes)
-        return self.done(*first, Ask(self.before.step, self.before.draft), event=event, **changes)
+        question = Ask(self.before.step, self.before.draft, brief=brief)
+        return self.done(*first, question, event=event, **changes)
 
     def read_back(self, pending: Pending) -> Turn:
         return self.done(ReadBack(pending), pending=pending)

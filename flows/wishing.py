@@ -34,9 +34,9 @@ def asked(turning: Turning, reply: Asked) -> Turn:
         case "faq" if any(question.id == about for question in flow.faq):
             return turning.done(Show("faq", about), Menu("faq"))
         case "answer" if any(question.id == about for question in flow.faq):
-            return turning.ask(Show("faq", about))
+            return turning.ask(Show("faq", about), brief=True)
         case "answer" | "question":
-            return turning.ask(Tell("question"))
+            return turning.ask(Tell("question"), brief=True)
         case "unwell" if about in flow.safety_by_id:
             return turning.done(Show("safety", about), Menu("safety"), event=says.SafetyShown(about))
         case "stop_now":

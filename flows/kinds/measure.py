@@ -35,7 +35,7 @@ _VOCABULARY = Vocabulary(
     },
     {"i": "''|\"", "f": "'"},
 )  # fmt: skip
-_NUMBER = re.compile(r"\d+(?:[.,]\d{1,3})?")
+_NUMBER = re.compile(r"\d{1,6}(?:[.,]\d{1,3})?")
 
 
 def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:

@@ -77,3 +77,32 @@ def test_an_unknown_command_is_nobodys_town(at: At, text: str) -> None:
 
 def test_a_long_question_is_not_repeated_in_full(at: At) -> None:
     at("consent").says("what?").sees("May we ask you").sees_not("not a doctor")
+
+
+ASKED = [
+    ("en", "mri", "How much do I get paid?", "paid"), ("en", "birth", "is it safe", "safe"),
+    ("en", "town", "what does it cost?", "paid"), ("es", "mri", "¿cuánto dura?", "how_long"),
+    ("zh_Hans", "mri", "这个安全吗？", "safe"), ("en", "knee", "can my dog come too?", ""),
+    ("es", "knee", "¿puedo ir con mi hija?", ""), ("zh_Hans", "knee", "我能不能带女儿来", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("locale", "step", "text", "about"), ASKED)
+def test_a_question_of_theirs_is_answered_or_offered_to_a_person_and_the_step_comes_again(
+    at: At, locale: str, step: str, text: str, about: str
+) -> None:
+    patient = at(step, locale=locale, offer="yes", check="right")
+    before = patient.conversation.answers
+    patient.says(text).is_at(step)
+    assert patient.conversation.answers == before
+    words, answers = patient.words, {question.id: question.answer for question in patient.flow.faq}
+    if about:
+        patient.sees(words.text(f"faq.{about}", answers[about]))
+    else:
+        patient.sees(words.text("say.question", patient.flow.says["question"]))
+        assert words.text("say.button_person", "A person, please") in [button.label for button in patient.buttons]
+
+
+def test_a_number_of_thirty_digits_is_no_weight(at: At) -> None:
+    """It used to be read back, and could not be said."""
+    at("weight").says("9" * 30).is_at("weight").sees_not("999")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,8 +20,21 @@ from flows import advance, hear, machine, place, screen, speak, start
 from flows.answer import Answer, Span, StepId, Value
 from flows.conversation import Conversation
 from flows.flow import CHECK, NOT_SURE, PERSON, Flow, Step
-from flows.reply import COMMANDS_AND_TAPS, Asked, Bare, Confirmed, Garbled, Gave, Narrowed, Reply, Sent, Ticked
+from flows.reply import (
+    COMMANDS_AND_TAPS,
+    Asked,
+    Bare,
+    Confirmed,
+    Garbled,
+    Gave,
+    Narrowed,
+    Reply,
+    Sent,
+    Signalled,
+    Ticked,
+)
 from flows.screening import weigh
+from flows.turn import LeadRaised
 from tests.patient import EXTRA, LANGUAGES, NOW
 
 FLOW = load().newest("nct06570291")
@@ -127,7 +141,8 @@ def replies(draw: st.DrawFn, conversation: Conversation) -> Reply | str:
     if what == 6:
         return draw(WORDS)
     if what == 7:
-        about = draw(st.sampled_from(["", *FLOW.index, *LANGUAGES.names, *(q.id for q in FLOW.faq)]))
+        names = ["", "20261123T0130Z", *FLOW.index, *LANGUAGES.names, *(q.id for q in FLOW.faq)]
+        about = draw(st.sampled_from(names))
         return Asked(draw(st.sampled_from(COMMANDS_AND_TAPS)), about)
     if what == 8 and step.options:
         option = draw(st.sampled_from(step.options)).id
@@ -164,6 +179,39 @@ def test_any_dialogue_keeps_its_place(data: st.DataObject) -> None:
         speeches = speak(FLOW, after, turn.says, LANGUAGES.patient(after.locale), EXTRA)
         assert speeches and all(speech.text.strip() for speech in speeches)
         assert not any("{" in speech.text and "}" in speech.text for speech in speeches)
+
+
+CLOSINGS = [
+    FLOW,
+    *(replace(FLOW, closed=frozenset(some)) for some in (("north",), ("harbour",), ("north", "harbour"))),
+]
+"""The flow as it is while all sites, some or none take people."""
+
+
+@given(st.data())
+@settings(RELAXED, max_examples=many(60))
+def test_nothing_is_ever_sent_to_a_site_that_takes_nobody(data: st.DataObject) -> None:
+    """Sites close and open between any two turns; the place holds, and each turn says something."""
+    fine = {StepId(step): Answer("en" if step == "language" else _fine(FLOW.step_by_id[StepId(step)]), TODAY)
+            for step in ("language", *(s.id for s in ASKED))}  # fmt: skip
+    fine[StepId("consent")] = Answer("me", TODAY)
+    conversation = Conversation(FLOW.name, "en", fine, step=place(FLOW, fine).step)
+    for _ in range(25):
+        flow = data.draw(st.sampled_from(CLOSINGS))
+        reply = data.draw(replies(conversation))
+        words = LANGUAGES.patient(conversation.locale)
+        heard = hear(flow, conversation, reply, words, NOW) if isinstance(reply, str) else reply
+        turn = advance(flow, conversation, heard, NOW)
+        for event in turn.events:
+            assert not (isinstance(event, LeadRaised) and event.site in flow.closed)
+        after = turn.conversation
+        if after.life == "open" and not isinstance(heard, Signalled):
+            assert after.step == place(flow, after.answers).step
+        speeches = speak(flow, after, turn.says, LANGUAGES.patient(after.locale), EXTRA)
+        assert speeches and all(speech.text.strip() for speech in speeches)
+        if after.life in ("deleted", "declined"):
+            break
+        conversation = after
 
 
 @given(answer_sets(likely_fine=False), st.booleans())

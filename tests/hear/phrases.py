@@ -114,7 +114,8 @@ def verdict(phrase: Phrase, heard: Heard) -> str:
     """right, honest (a question back), off (a wrong value, but asked about), or wrong (taken as certain)."""
     how, what = heard
     if phrase.means == "?":
-        return "wrong" if how in ("taken", "wish") else "right" if how == "again" else "honest"
+        asked_back = how in ("asked", "danger") or what == "/question"
+        return "right" if how == "again" else "honest" if asked_back else "wrong"
     if what == phrase.means:
         return "right"
     return {"again": "honest", "asked": "off"}.get(how, "wrong")
