@@ -95,7 +95,9 @@ def desk(flow: Flow) -> SiteNow:
 
 
 def change(db: Transaction, flow: Flow, key: str, now: datetime, **values: Any) -> SiteNow:
-    """Sets some of how a site works, any of CHANGEABLE; None is as the trial file says. Returns it as it is then.
+    """Sets some of how a site works, any of CHANGEABLE. Returns it as it is then.
+
+    None, or what the trial file says anyway, is no change: it goes with the next version of the file.
 
     Raises LookupError for a site that the trial does not have, and BadHours for hours that cannot be.
     """
@@ -104,6 +106,8 @@ def change(db: Transaction, flow: Flow, key: str, now: datetime, **values: Any) 
         raise LookupError(key)
     if strange := sorted(values.keys() - set(CHANGEABLE)):
         raise TypeError(f"nothing of a site is called {strange[0]}")
+    said = _filed(site)
+    values = {name: None if name in said and value == said[name] else value for name, value in values.items()}
     if values.get("status") == "active":
         values["active_at"] = now  # it is given its time again before it counts as silent
     _set(db, flow.trial.slug, key, now, changed_at=now, **values)
@@ -138,10 +142,7 @@ def _row(db: Transaction, trial: str, key: str) -> RowMapping | None:
 
 def _over(trial: str, site: Site, row: RowMapping | None) -> SiteNow:
     """What the file says, under what was changed."""
-    said = {
-        **{name: getattr(site, name) for name in ("timezone", "hours", "languages", "phone", "email")},
-        "holidays": site.country if has_holidays(site.country) else "",
-    }
+    said = _filed(site)
     if row is not None:
         said |= {name: row[name] for name in said if row[name] is not None}
     return SiteNow(
@@ -155,3 +156,14 @@ def _over(trial: str, site: Site, row: RowMapping | None) -> SiteNow:
         active_at=row["active_at"] if row is not None else None,
         **{**said, "languages": tuple(said["languages"])},
     )
+
+
+def _filed(site: Site) -> dict[str, Any]:
+    """What the trial file says of what may be changed."""
+    names = ("timezone", "hours", "phone", "email")
+    holidays = site.country if has_holidays(site.country) else ""
+    return {
+        **{name: getattr(site, name) for name in names},
+        "languages": list(site.languages),
+        "holidays": holidays,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,16 @@ def test_what_is_changed_holds_and_the_rest_stays(prescreen: Prescreen, tmp_path
         ("site.changed", "north: holidays, phone"),
         ("site.changed", "north: holidays, hours"),
     ]
+
+
+def test_what_is_as_in_the_file_goes_with_the_file(prescreen: Prescreen, tmp_path: Path, flow: Flow) -> None:
+    """Set to what it was anyway, and later the file has another number: that one counts."""
+    prescreen(
+        "site", "set", "north", "--phone", flow.sites[0].phone, "--languages", "zh_Hans,en", "--capacity", "2"
+    )
+    newer = replace(flow, sites=(replace(flow.sites[0], phone="+86 510 5555 0000", languages=("en",)),))
+    assert (now(tmp_path, newer).phone, now(tmp_path, newer).languages) == ("+86 510 5555 0000", ("en",))
+    assert now(tmp_path, newer).capacity == 2
 
 
 def test_the_intake_is_paused_ended_and_begun_again(prescreen: Prescreen, tmp_path: Path, flow: Flow) -> None:

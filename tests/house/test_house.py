@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -54,7 +55,7 @@ def test_every_command_of_the_readme_runs(line: str, tmp_path: Path, monkeypatch
     """``leads K-0001`` finds nothing on an empty queue, and ``doctor`` finds no token: exit code 1."""
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'prescreen.db'}")
     monkeypatch.chdir(ROOT)
-    assert main(line.split()) == (1 if line in ("leads K-0001", "doctor") else 0)
+    assert main(shlex.split(line)) == (1 if line in ("leads K-0001", "doctor") else 0)
 
 
 def test_the_look_of_the_readme_is_what_a_person_sees() -> None:
