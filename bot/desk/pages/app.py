@@ -8,12 +8,27 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from bot.desk.actions import NotThere
-from bot.desk.pages import account, acts, counts, entry, guard, lead, people, queue, sites, statics
+from bot.desk.pages import (
+    account,
+    acts,
+    counts,
+    entry,
+    exports,
+    guard,
+    hanging,
+    insight,
+    lead,
+    people,
+    queue,
+    shared,
+    sites,
+    statics,
+)
 from bot.desk.pages.room import Room
 
-OPEN = (statics, entry)
+OPEN = (statics, entry, shared)
 """For everybody."""
-ROOMS = (queue, lead, acts, counts, people, sites, account)
+ROOMS = (queue, lead, acts, hanging, counts, insight, exports, people, sites, account)
 """For those who are signed in: each has a ``router``. What more a page asks for, it asks itself."""
 
 

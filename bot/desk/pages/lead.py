@@ -11,10 +11,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from bot.desk import lead as life
-from bot.desk import rights
+from bot.desk import merging, rights
 from bot.desk.actions import UNDO, NotThere
 from bot.desk.cards import ACTION, CLOSING, Cards, Point, cards_for
-from bot.desk.pages import lines
+from bot.desk.pages import hung, lines
+from bot.desk.pages.hung import Hung
 from bot.desk.pages.queue import Row, row_of
 from bot.desk.pages.room import Caller, Room, Tongue, caller_of, render, room_of, tongue_of
 from bot.store import audit, conversations, leads, queue, staff
@@ -43,6 +44,7 @@ class Seen:
     kept: Kept | None
     history: list[Any]
     heirs: list[Member]
+    hung: Hung
 
 
 def number_of(reference: str) -> int:
@@ -82,7 +84,7 @@ def _look(db: Transaction, lead_id: int, caller: Caller) -> Seen:
     if lead["conversation_id"] is not None and lead["status"] != "withdrawn":
         kept = conversations.by_id(db, lead["conversation_id"])
     heirs = [member for member in staff.every(db) if rights.sees(member, lead) and member["id"] != lead["owner_id"]]
-    return Seen(lead, kept, leads.history(db, lead_id), heirs)
+    return Seen(lead, kept, merging.history(db, lead_id), heirs, hung.look(db, lead, caller.member))
 
 
 def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, 
     mine = lead["owner_id"] == caller.member["id"]
     row: Row = row_of(room, tongue, lead)
     patient = room.deployment.languages.patient(lead["locale"])
-    last = seen.history[-1] if seen.history else None
+    last = next((event for event in reversed(seen.history) if event["lead_id"] == lead["id"]), None)
     left = timedelta(0)
     if last is not None and last["staff_id"] == caller.member["id"] and last["before"] is not None:
         left = UNDO - (tongue.now - last["at"])
@@ -104,7 +106,8 @@ def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, 
         "greetings": _greetings(cards, flow, lead, caller.member, patient),
         "patient_lang": lead["locale"].replace("_", "-"),
         "answers": _answers(cards, flow, seen.kept) if seen.kept else [],
-        "history": [_event(tongue, event, zone) for event in reversed(seen.history)],
+        "history": [_event(tongue, event, zone, lead["id"]) for event in reversed(seen.history)],
+        "hung": hung.shown(seen.hung, lead, caller.member, tongue, zone),
         "mine": mine,
         "moves": mine or caller.may("lead_site"),
         "actions": [
@@ -190,8 +193,10 @@ def _criteria(flow: Flow, lead: Lead, tongue: Tongue) -> list[tuple[str, str]]:
     return [(c.id, tongue.words.text(f"{flow.trial.slug}.{c.id}", c.title)) for c in listed]
 
 
-def _event(tongue: Tongue, event: Any, zone: Any) -> tuple[str, str, str]:
-    return tongue.moment(event["at"], zone), _said(tongue, event), event["name"] or ""
+def _event(tongue: Tongue, event: Any, zone: Any, lead_id: int) -> tuple[str, str, str]:
+    """When, what, and who; what happened to a lead that was merged into this one begins with its reference."""
+    of = "" if event["lead_id"] == lead_id else f"{leads.reference(event['lead_id'])}: "
+    return tongue.moment(event["at"], zone), of + _said(tongue, event), event["name"] or ""
 
 
 def _said(tongue: Tongue, event: Any) -> str:

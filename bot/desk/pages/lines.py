@@ -20,6 +20,15 @@ HAPPENED = {
     "snoozed": "Put off",
     "undone": "Undone: {detail}",
     "withdrawn": "Withdrawn by the person",
+    "merged": "Merged into {detail}",
+    "merged_from": "{detail} was merged into this one",
+    "unmerged": "{detail} was taken apart from this one again",
+    "different_people": "Not the same person as {detail}",
+    "duplicate_withdrawn": "The same person withdrew in another chat",
+    "note": "A note was written",
+    "share_made": "A link was made",
+    "share_opened": "The shared link was opened",
+    "share_revoked": "The shared link was revoked",
 }
 """The steps of a lead's history."""
 
@@ -39,6 +48,45 @@ ROLE = {
 }
 
 SITE_STATUS = {"active": "Takes leads", "paused": "Paused: takes none for now", "full": "Full: takes no more"}
+
+EXPORT_FORM = {
+    "csv": "Table (CSV)",
+    "jsonl": "JSON lines",
+    "redcap": "REDCap: data",
+    "redcap-dictionary": "REDCap: data dictionary",
+}
+
+COLUMN = {
+    "status": "Status",
+    "reason": "Reason",
+    "criterion": "Criterion",
+    "outcome": "Outcome",
+    "site": "Site",
+    "locale": "Language",
+    "source": "Source",
+    "owner_id": "Owner",
+    "attempts": "Calls in vain",
+    "created_at": "Sent",
+    "claimed_at": "Claimed",
+    "due_at": "First call by",
+    "slot_at": "Agreed time",
+    "helper": "Answered by a helper",
+    "changed": "An answer was changed",
+    "text_version": "Criteria version",
+}
+"""What two leads are compared by."""
+YES, NO = "yes", "no"
+
+FINDING = {"OUT": "Ruled out", "WAIT": "To wait", "REVIEW": "To verify"}
+STOPPED = "Stopped here"
+HIDDEN = "hidden"
+NO_SOURCE = "without a code"
+NO_SITE = "no site yet, or the study desk"
+
+ALIVE = "good until {time}"
+OVER = "over since {time}"
+REVOKED = "revoked"
+NOT_OPENED = "This did not open. The passcode is wrong, or the link is over."
 
 CHANGED = "{reference} changed while you looked at it. This is how it stands now."
 NO_REASON = "Choose a reason, and the criterion where the reason is one."
@@ -63,6 +111,8 @@ BAD_PHONE = "This is no phone number."
 
 LINES: tuple[str, ...] = (
     *HAPPENED.values(), *VIEWS.values(), *ROLE.values(), *SITE_STATUS.values(),
+    *EXPORT_FORM.values(), *COLUMN.values(), *FINDING.values(), YES, NO, STOPPED, HIDDEN, NO_SOURCE, NO_SITE,
+    ALIVE, OVER, REVOKED, NOT_OPENED,
     CHANGED, NO_REASON, NO_TIME, NO_NAME, NO_WAY, NOT_A_NUMBER, NOT_AN_ADDRESS, TAKEN, NOT_YOURSELF,
     NOT_RIGHT, TOO_OFTEN, SENT, OLD_LINK, NOT_THE_CODE, NOT_THE_PASSWORD, DIFFERENT, NO_ADDRESS, SAVED,
     BAD_CAPACITY, BAD_PHONE,
