@@ -32,7 +32,7 @@ def add_to(verbs: Any) -> None:
     add.add_argument("--role", choices=staff.ROLES, default="coordinator")
     add.add_argument("--site", action="append", default=[], metavar="ID", help="only this site; may be repeated")
     add.add_argument("--language", choices=("en", "zh_Hans"), default="en")
-    add.set_defaults(run=_add)
+    add.set_defaults(run=_add, wrong=add.error)
     what.add_parser("list", help="list them").set_defaults(run=_list)
     for verb, run, told in (
         ("disable", _disable, "take the right away, and end every session"),
@@ -49,7 +49,7 @@ def add_to(verbs: Any) -> None:
 
 def _add(options: argparse.Namespace) -> int:
     if options.telegram is None and options.email is None:
-        return _usage("Give --telegram NUMBER or --email ADDRESS, so that they can sign in.")
+        options.wrong("Give --telegram NUMBER or --email ADDRESS, so that they can sign in.")
     settings = load()
     deployed = deployment(settings)
     known = [site.id for site in deployed.library.newest(deployed.trial).sites]
@@ -82,11 +82,10 @@ def _list(options: argparse.Namespace) -> int:
     if not members:
         print("Nobody yet. Add somebody: prescreen staff add NAME --telegram NUMBER")
     for member in members:
-        print(
-            f"{member['name']:<20} {member['role']:<12} {','.join(member['sites']) or 'every site':<16} "
-            f"{member['telegram_id'] or '-':<16} {member['email'] or '-':<28} "
-            f"{'active' if member['active'] else 'disabled'}"
-        )
+        role = member["role"] if member["role"] != "coordinator" else ""
+        more = " ".join(filter(None, (role, ",".join(member["sites"]), member["email"])))
+        state = "active" if member["active"] else "disabled"
+        print(f"{member['name']:<20} {member['telegram_id'] or '-':<16} {state:<8} {more}".rstrip())
     return 0
 
 
@@ -165,8 +164,9 @@ def _one(db: Transaction, options: argparse.Namespace) -> Member | None:
         found = [member for member in members if who in {str(member[key] or "").casefold() for key in keys} - {""}]
     if len(found) == 1:
         return found[0]
+    none = "with that number." if options.telegram is not None else "like that. See: prescreen staff list"
     _problem(
-        "There is no member of staff like that. See: prescreen staff list"
+        f"There is no member of staff {none}"
         if not found
         else "More than one has this name. Use the mail address or the Telegram number."
     )
