@@ -177,8 +177,10 @@ class House:
         for place in escalation.places(deployed):
             while await self._step(partial(escalation.alarm, place, deployment=deployed, now=at)):
                 pass
-            for lead_id in await self._step(partial(escalation.slips, place, deployment=deployed, now=at)) or ():
-                await self._step(partial(escalation.slip, lead_id, deployment=deployed, now=at))
+            late = await self._step(partial(escalation.slips, place, deployment=deployed, now=at)) or []
+            few = len(late) <= escalation.CARDS
+            for lead_id in late:
+                await self._step(partial(escalation.slip, lead_id, deployment=deployed, now=at, cards=few))
             await self._step(partial(escalation.silence, place, deployment=deployed, now=at))
             await self._step(partial(digest.digest, place, deployment=deployed, now=at))
 

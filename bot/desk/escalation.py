@@ -26,10 +26,14 @@ NOBODY, NUDGED, NAMED, TOLD = range(4)
 """How far the alarm of a lead went: the values of ``lead.escalated``."""
 FEW = 50
 """Leads that one step is taken for at once."""
+CARDS = 5
+"""Leads whose cards are changed at once. Of more only one line tells: everything else in the group would wait."""
 BETWEEN = timedelta(minutes=10)
 """Between two steps for a lead, also when both are late: after an outage they do not come all at once."""
 GRACE = timedelta(minutes=15)
 """Site time in which a call that was due may still be under way, or be noted."""
+EARLY = timedelta(minutes=30)
+"""A call that long before a picked time keeps the promise, too."""
 SLIPS = 3
 """Times that a person is told of a call that did not come. After that only staff hear of it."""
 SILENT = 2
@@ -138,7 +142,7 @@ class _Alarm:
         if not self.deployment.staff_group:
             return
         cards = cards_for(self.deployment, self.flow, self.deployment.staff_language)
-        for lead in waiting:
+        for lead in waiting if len(waiting) <= CARDS else ():
             said = cards.line(line, references=reference(lead["id"]), owner=owner)
             show_card(self.db, self.deployment, cards, lead, f"{lead['escalated']}:{self._stamp}", said, self.now)
         said = cards.line(line, references=_listed(cards, waiting), owner=owner)
@@ -163,10 +167,11 @@ def slips(place: Place, db: Transaction, deployment: Deployment, now: datetime) 
     return promises.slipping(db, trial, key, now - GRACE, SLIPS, FEW)
 
 
-def slip(lead_id: int, db: Transaction, deployment: Deployment, now: datetime) -> bool:
+def slip(lead_id: int, db: Transaction, deployment: Deployment, now: datetime, *, cards: bool = True) -> bool:
     """Tells the person of one lead that the call did not come, and by when it does. Returns whether they were told.
 
-    A call just before the promised time keeps the promise, and so does somebody who talks with them in the chat.
+    A call just before a picked time keeps the promise, and so does somebody who talks with them in the chat.
+    ``cards`` is whether the card in the group is changed, too.
     """
     lead = leads.get(db, lead_id)
     if lead is None or lead["status"] not in promises.WAITING or lead["slipped"] >= SLIPS:
@@ -177,8 +182,8 @@ def slip(lead_id: int, db: Transaction, deployment: Deployment, now: datetime) -
         return False
     due = promise.due(site, now)
     kept = conversations.by_id(db, lead["conversation_id"]) if lead["conversation_id"] is not None else None
-    called = promises.called_since(db, lead_id, (lead["slot_at"] or lead["created_at"]) - GRACE * 2)
-    if called or (kept is not None and kept.held_by is not None):
+    early = lead["slot_at"] is not None and promises.called_since(db, lead_id, lead["slot_at"] - EARLY)
+    if early or (kept is not None and kept.held_by is not None):
         leads.change(db, lead_id, now, due_at=due, slot_at=None)
         return False
     leads.change(db, lead_id, now, due_at=due, slot_at=None, slipped=lead["slipped"] + 1)
@@ -186,9 +191,9 @@ def slip(lead_id: int, db: Transaction, deployment: Deployment, now: datetime) -
     day = due.astimezone(site.zone).date().isoformat()
     told = tell_person(db, deployment, lead, "slipped", f"{lead['slipped'] + 1}", now, due=day)
     fresh = leads.get(db, lead_id)
-    assert fresh is not None
-    cards = cards_for(deployment, flow, deployment.staff_language)
-    show_card(db, deployment, cards, fresh, f"slipped:{fresh['slipped']}", "", now)
+    if cards and fresh is not None:
+        shown = cards_for(deployment, flow, deployment.staff_language)
+        show_card(db, deployment, shown, fresh, f"slipped:{fresh['slipped']}", "", now)
     return told
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from bot import crash
-from bot.desk import duplicates, notices, promise
+from bot.desk import duplicates, notices, promise, rights
+from bot.desk import lead as life
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, parts
 from bot.store import leads, outbox, sites, staff
 from bot.store.leads import Lead
+from bot.store.sites import SiteNow
 from bot.store.transaction import Transaction
 from flows.answer import StepId, value_to_json
 from flows.conversation import Conversation
@@ -43,6 +47,8 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
         crash.point("lead_raised")
     else:
         lead_id = lead["id"]
+        if values["site"] != lead["site"]:
+            values |= _moved(db, lead, site, now)
         leads.change(db, lead_id, now, **values)
         leads.record(db, lead_id, "sent_again", now)
         tell_changed(db, happening, lead_id)
@@ -56,6 +62,19 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
         "phone": site.phone,
     }
     return facts | _notify(db, happening, lead, raised, facts)
+
+
+def _moved(db: Transaction, lead: Lead, site: SiteNow, now: datetime) -> dict[str, Any]:
+    """What a lead loses with its site: the slot there, and an owner who is not at the new one."""
+    moved: dict[str, Any] = {"slot_at": None, "due_at": promise.due(site, now)}
+    owner, status = staff.by_id(db, lead["owner_id"]), lead["status"]
+    if owner is not None and not rights.at_site(owner, site.key):
+        with suppress(life.NotPossible):
+            status = life.after(status, "release")
+            moved |= {"owner_id": None, "claimed_at": None, "status": status}
+    if status == "new":
+        moved |= {"escalated": 0, "escalate_at": promise.nudge(site, now)}
+    return moved
 
 
 def _values(happening: Happening, event: LeadRaised) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bot.store.transaction import Transaction
 
 _lead = LeadRow.__table__  # type: ignore[attr-defined]
 _event = LeadEvent.__table__  # type: ignore[attr-defined]
+_slip = _event.alias("slip")
 
 OVER = ("closed", "withdrawn")
 
@@ -54,7 +55,7 @@ def slipping(db: Transaction, trial: str, site: str, before: datetime, slips: in
         *(
             _lead.c.status.in_(WAITING),
             _lead.c.slipped < slips,
-            ~_called(func.coalesce(_lead.c.slot_at, _lead.c.created_at)),
+            ~_called(_promised()),
         ),
     )
     return list(db.execute(select(_lead.c.id).where(*where).order_by(_lead.c.due_at).limit(most)).scalars())
@@ -113,7 +114,7 @@ def coming_back(db: Transaction, trial: str, site: str, since: datetime, until: 
 def late(db: Transaction, trial: str, site: str, now: datetime) -> list[int]:
     """Leads that wait for a call and whose promise is broken: due before now, or moved on since."""
     broken = or_(_lead.c.due_at < now, _lead.c.slipped > 0)
-    return _waiting(db, trial, site, broken, ~_called(_lead.c.created_at))
+    return _waiting(db, trial, site, broken, ~_called(_promised()))
 
 
 def unowned(db: Transaction, trial: str, site: str, escalated: int) -> list[int]:
@@ -124,6 +125,12 @@ def unowned(db: Transaction, trial: str, site: str, escalated: int) -> list[int]
 def unreached(db: Transaction, trial: str, site: str, before: datetime) -> list[int]:
     """Leads with all their calls in vain, none of them since then."""
     return _waiting(db, trial, site, _lead.c.status == "attempt_3", ~_called(before))
+
+
+def _promised() -> ColumnElement[datetime]:
+    """Since when a call counts: the slot, else the last time that the person got a new promise, else the lead."""
+    again = select(func.max(_slip.c.at)).where(_slip.c.lead_id == _lead.c.id, _slip.c.what == "slipped")
+    return func.coalesce(_lead.c.slot_at, again.scalar_subquery(), _lead.c.created_at)
 
 
 def _called(since: Any) -> ColumnElement[bool]:

@@ -11,7 +11,11 @@ import pytest
 
 from bot.desk import escalation, slots
 from bot.desk.actions import Acting
-from bot.store import Store, leads, promises, sites, staff
+from bot.handlers.happening import Happening
+from bot.handlers.lead_raised import lead_raised
+from bot.store import Store, conversations, leads, promises, sites, staff
+from flows.turn import LeadRaised
+from tests.desk.acting import has_lead
 from tests.shell.conftest import ANA, GROUP, LI, Somebody
 from tests.shell.house import NUMBERS, Housed, Time, hurries
 
@@ -289,6 +293,57 @@ def test_a_picked_time_is_a_promise_of_its_own(clinic: Clinic) -> None:
     clinic.at("2026-11-27T09:50").acts(ANA, lambda acting: acting.step(1, "no_answer"))
     assert len(told(clinic.at("2026-11-27T16:00"))) == 1
     assert clinic.lead()["slipped"] == 1
+
+
+def test_a_second_promise_slips_also_where_an_earlier_call_was_made(clinic: Clinic) -> None:
+    """Tried on Tuesday, a time picked for Wednesday and missed: the day after, silence counts again."""
+    sends(clinic)
+    clinic.acts(ANA, lambda acting: acting.claim(1))
+    clinic.at("2026-11-24T09:00").acts(ANA, lambda acting: acting.step(1, "no_answer"))
+    _picks(clinic, "2026-11-25T10:00")
+    assert len(told(clinic.at("2026-11-25T11:00"))) == 1
+    assert len(told(clinic.at("2026-11-26T13:45"))) == 2
+    clinic.at("2026-11-26T14:00").acts(ANA, lambda acting: acting.step(1, "no_answer"))
+    assert len(told(clinic.at("2026-11-27T16:00").at("2026-11-30T16:00"))) == 2
+
+
+def test_who_is_talked_with_in_the_chat_is_not_told_that_nobody_came(clinic: Clinic) -> None:
+    sends(clinic)
+    clinic.acts(ANA, lambda acting: acting.claim(1))
+    with clinic.store.begin() as db:
+        kept = conversations.current(db, "telegram", "501")
+        assert kept is not None
+        conversations.hold(db, kept, 1)
+    assert told(clinic.at("2026-11-24T14:00")) == []
+    assert (clinic.lead()["slipped"], clinic.lead()["due_at"]) == (0, datetime(2026, 11, 25, 12, 0, tzinfo=ZONE))
+
+
+def test_a_request_that_goes_to_another_site_begins_anew_there(clinic: Clinic) -> None:
+    """Claimed at the North Clinic, with a time there; then the person sends again, to the Harbour Hospital."""
+    rosa = sends(clinic)
+    _picks(clinic, "2026-11-25T10:00")
+    clinic.acts(ANA, lambda acting: acting.claim(1))
+    clinic.at("2026-11-24T09:00")
+    with clinic.store.begin() as db:  # as if the clinic had taken no more people when Rosa looked again
+        kept = conversations.current(db, "telegram", "501")
+        assert kept is not None
+        flow = clinic.deployment.library.flow(kept.conversation.flow)
+        happening = Happening(clinic.deployment, flow, kept, kept.conversation, clinic.now)
+        lead_raised(db, happening, LeadRaised(None, "harbour"))
+    lead = clinic.lead()
+    assert (lead["site"], lead["status"], lead["owner_id"], lead["slot_at"]) == ("harbour", "new", None, None)
+    assert lead["due_at"] == datetime(2026, 11, 25, 12, 0, tzinfo=ZONE)
+    assert "Wei, could you take K-0001" in "".join(asked(clinic.at("2026-11-24T09:30").at("2026-11-24T11:00")))
+    assert rosa.seen
+
+
+def test_a_crowd_is_one_line_and_no_card_of_it_is_changed(clinic: Clinic) -> None:
+    for number in range(60):
+        has_lead(clinic, str(600 + number), escalate_at=clinic.now, notice=str(number))
+    clinic.sweeps()
+    lines = asked(clinic)
+    assert [line.count("K-00") for line in lines] == [50, 10]
+    assert [envelope for envelope in clinic.sent(GROUP) if envelope.edits] == []
 
 
 @pytest.mark.parametrize("end", ["close", "withdraw"])
