@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from bot import metrics, sweep
 from bot.deliver import Delivery
 from bot.deployment import Deployment
-from bot.desk import digest, escalation, insight
+from bot.desk import digest, escalation, insight, talking
 from bot.desk.work import hand_back, take_staff
 from bot.limits import Limits
 from bot.messages import Channel, Envelope, Inbound
@@ -183,6 +183,7 @@ class House:
                 await self._step(partial(escalation.slip, lead_id, deployment=deployed, now=at, cards=few))
             await self._step(partial(escalation.silence, place, deployment=deployed, now=at))
             await self._step(partial(digest.digest, place, deployment=deployed, now=at))
+        await self._step(partial(talking.hand_back_idle, deployment=deployed, now=at))
 
     async def _step(self, do: Callable[[Transaction], T]) -> T | None:
         """One step of its own; if it fails it is tried again with the next sweep, and the others are taken."""

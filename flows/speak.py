@@ -350,7 +350,6 @@ class _Voice(_Tongue):
 
     def _tell(self, key: str, values: Mapping[str, str]) -> Speech:
         filled = {name: self._said(name, value) for name, value in {**self.extra, **values}.items()}
-        filled["ready"] = self.words.text(f"{self.flow.trial.slug}.trial", self.flow.trial.ready)
         if key == "noted":
             step = self.flow.step_by_id[StepId(values["given"])]
             filled["value"] = values["said"] or self._value(step, self._given(step.id))
@@ -364,7 +363,8 @@ class _Voice(_Tongue):
         if key == "claimed" and not values.get("phone"):
             lines = [self._line("claimed_only")]
         rows = tuple((button,) for button in self._wishes(*TOLD.get(key, ())))
-        return Speech("\n".join(fill(line, filled) for line in lines), rows, drop_keyboard=key == "noted")
+        known = _Lazy(self._mentioned, filled)
+        return Speech("\n".join(fill(line, known) for line in lines), rows, drop_keyboard=key == "noted")
 
     def _said(self, name: str, value: str) -> str:
         if name == "steps":
@@ -551,6 +551,8 @@ class _Voice(_Tongue):
         match name:
             case "short_title":
                 return self.words.text(f"{slug}.trial", flow.trial.short_title)
+            case "ready":
+                return self.words.text(f"{slug}.trial", flow.trial.ready)
             case "sponsor":
                 return flow.trial.sponsor
             case "contact":

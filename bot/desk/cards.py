@@ -304,9 +304,9 @@ class Cards:
         rows = tuple(tuple(buttons[at : at + 4]) for at in range(0, len(buttons), 4))
         return Envelope("\n".join(lines), (*rows, (self._button(lead, chat, "talk", "Back"),)), protect=True)
 
-    def phrase(self, lead: Lead, chat: str, name: str, own: str, theirs: str) -> Envelope:
-        """One phrase before it goes: in the language of staff, and as the person will read it."""
-        language = self.words.languages.get(lead["locale"], lead["locale"])
+    def phrase(self, lead: Lead, chat: str, name: str, own: str, theirs: str, locale: str) -> Envelope:
+        """One phrase before it goes: in the language of staff, and as the person will read it in theirs."""
+        language = self.words.languages.get(locale, locale)
         text = self.line(READS, own=own, language=language, theirs=theirs)
         send = self._button(lead, chat, f"phrase.{name}.send", "Send this")
         return Envelope(text, ((send,), (self._button(lead, chat, "phrases", "Back"),)), protect=True)

@@ -25,7 +25,7 @@ def take_staff(inbound: Inbound, db: Transaction, deployment: Deployment, now: d
     """Takes what staff did. False if the inbound is a patient's, and nothing was written."""
     concerns = inbound.group or inbound.press.startswith(f"1{TAG}")
     greets = inbound.kind == "start" and not inbound.text
-    queue = inbound.kind == "text" and inbound.text.strip() in ("/queue", "/mine")
+    queue = inbound.kind == "text" and inbound.text.strip() in ("/queue", "/mine", DESK)
     writes = _writes(db, inbound)
     if not (concerns or greets or queue or writes):
         return False
@@ -139,12 +139,13 @@ class _Work:
         elif verb == "phrases":
             self.edit(cards.phrases(lead, chat, own), sheet_of=lead_id)
         elif about and about[0] in own:
-            theirs = talking.phrases(acting, lead, kept.conversation.locale)[about[0]]
+            locale = kept.conversation.locale
+            theirs = talking.phrases(acting, lead, locale)[about[0]]
             if about[1:] == ["send"]:
                 talking.say(acting, lead_id, phrase=about[0])
                 self.edit(cards.talk(lead, chat), sheet_of=lead_id)
             else:
-                self.edit(cards.phrase(lead, chat, about[0], own[about[0]], theirs), sheet_of=lead_id)
+                self.edit(cards.phrase(lead, chat, about[0], own[about[0]], theirs, locale), sheet_of=lead_id)
 
     def write(self) -> None:
         """What a member of staff types goes to the person they talk with."""
