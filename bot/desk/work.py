@@ -62,6 +62,7 @@ class _Work:
         self, db: Transaction, deployment: Deployment, inbound: Inbound, member: Member | None, now: datetime
     ) -> None:
         self.db, self.deployment, self.inbound, self.now = db, deployment, inbound, now
+        self._told = 0
         self.member = member
         self.language = member["language"] if member else deployment.staff_language
         self.flow = deployment.library.newest(deployment.trial)
@@ -210,8 +211,9 @@ class _Work:
         self._put(self.inbound.chat, edited, sheet_of=sheet_of)
 
     def _put(self, chat: str, envelope: Envelope, *, sheet_of: int | None = None) -> None:
-        for number, part in enumerate(parts(envelope)):
-            key = f"staff:{self.inbound.external_id}:{chat}:{sheet_of}:{number}"
+        for part in parts(envelope):
+            self._told += 1
+            key = f"staff:{self.inbound.external_id}:{chat}:{sheet_of}:{self._told}"
             channel = self.deployment.staff_channel
             outbox.put(self.db, channel, chat, part, key, self.now, priority=outbox.STAFF, sheet_of=sheet_of)
 
