@@ -89,13 +89,16 @@ def test_it_says_how_yesterday_went_and_what_waits(morning: Morning) -> None:
     assert morning.at("2026-11-24T08:30").digests() == [TUESDAY]
 
 
-def test_it_comes_once_however_often_the_process_starts_anew(morning: Morning) -> None:
+def test_it_comes_once_however_often_the_process_starts_anew(
+    morning: Morning, caplog: pytest.LogCaptureFixture
+) -> None:
     filled(morning)
     for moment_ in ("2026-11-24T08:30", "2026-11-24T08:31", "2026-11-24T16:00"):
         morning.at(moment_)
         morning.ends()
         morning.opens()
     assert len(morning.digests()) == len(morning.mails()) == 1
+    assert "failed" not in caplog.text
     assert len(morning.at("2026-11-25T08:30").digests()) == 2
 
 

@@ -210,6 +210,16 @@ def test_after_an_outage_the_steps_do_not_come_all_at_once(clinic: Clinic) -> No
     assert asked(clinic) == [NUDGE, SECOND]
 
 
+def test_a_step_that_was_missed_by_day_is_not_taken_at_night(clinic: Clinic) -> None:
+    sends(clinic)
+    clinic.ends()
+    clinic.time.passes(hours=9)  # Monday, 20:40
+    clinic.opens()
+    clinic.sweeps()
+    assert asked(clinic.at("2026-11-24T08:29")) == []
+    assert asked(clinic.at("2026-11-24T08:30")) == [NUDGE]
+
+
 def test_a_step_and_its_message_are_one_commit(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be written is not half written: the step is taken with the next sweep, and other steps go on."""
     sends(clinic)
