@@ -27,7 +27,7 @@ def upgrade() -> None:
     _table("share", _of("lead"), _of("staff"), _words("token", unique=True), _words("passcode"), _number("tries"),
            _number("opened"), _at("made_at"), _at("expires_at"), _at("revoked_at", null=True))  # fmt: skip
     _table("lead_key", _of("lead"), _words("kind"), _words("hash"), sa.UniqueConstraint("lead_id", "hash"))
-    changes = (sa.Column(name, AutoString()) for name in ("timezone", "hours", "holidays", "phone", "email"))
+    changes = [_maybe(name) for name in ("timezone", "hours", "holidays", "phone", "email")]
     _table("site", *map(_words, ("trial", "key", "status")), *changes, sa.Column("languages", sa.JSON()),
            _number("capacity"), _at("active_at", null=True), _at("changed_at"),
            sa.UniqueConstraint("trial", "key"))  # fmt: skip
@@ -107,6 +107,10 @@ def _of(table: str, *, null: bool = False, ondelete: str | None = "") -> sa.Colu
 
 def _words(name: str, *, unique: bool = False) -> sa.Column[str]:
     return sa.Column(name, AutoString(), nullable=False, unique=unique)
+
+
+def _maybe(name: str) -> sa.Column[str]:
+    return sa.Column(name, AutoString(), nullable=True)
 
 
 def _number(name: str) -> sa.Column[int]:
