@@ -41,7 +41,7 @@ ACTION = {
     "claim": "Claim", "release": "Release", "reached": "Reached", "no_answer": "No answer",
     "call_later": "Call later", "scheduled": "Scheduled", "considering": "Considering",
     "consented": "Consented", "enrolled": "Enrolled", "close": "Close",
-    "talk": "Write to the patient", "snooze": "Snooze until tomorrow", "give": "Give to ...", "undo": "Undo",
+    "talk": "Write to the patient", "snooze": "Snooze to tomorrow", "give": "Give to ...", "undo": "Undo",
 }  # fmt: skip
 CLOSING = {
     "not_a_fit": "Not a fit", "screen_failure": "Screen failure", "not_interested": "Not interested",

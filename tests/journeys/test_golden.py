@@ -49,11 +49,12 @@ def test_from_the_poster_to_a_closed_lead(house: House, locale: str) -> None:
     assert card.id == notice.id and not card.rows
     _has_the_call_sheet(owner, rosa)
     assert not any(m.says("Vandermeer") for nurse in (ana, li, max_) for m in nurse.chat.messages if nurse != owner)
-    rosa.person.sees(
-        rosa.text("say.claimed", rosa.flow.says["claimed"]).replace("{name}", owner.card["first_name"])
-    )
+    claimed = rosa.text("say.claimed", rosa.flow.says["claimed"]).replace("{name}", owner.card["first_name"])
+    rosa.person.sees(claimed.replace("{phone}", "+86 510 5555 0147"))
+    _picks_a_time(rosa, owner)
+    _write_to_each_other(rosa, owner)
 
-    _works_the_lead(owner)
+    _works_the_lead(owner, rosa)
     house.team.sees("K-0001 · closed · Not interested")
     assert house.team.chat.kept[notice.id].says("closed")
     for call in house.server.calls_of("sendMessage") + house.server.calls_of("editMessageText"):
@@ -118,6 +119,9 @@ def _is_told_what_happens_next(rosa: Chat) -> None:
     told = rosa.sees("sent")
     assert told.says("K-0001") and told.says(rosa.site("north")) and told.says("+86 510 5555 0147")
     assert told.says(rosa.long_date(_due().date()))
+    ready = rosa.text(f"{rosa.flow.trial.slug}.trial", rosa.flow.trial.ready)
+    assert told.says(ready) and told.says(rosa.text("say.nothing_changes", rosa.flow.says["nothing_changes"]))
+    assert all(told.key(rosa.button(wish)) for wish in ("time", "copy", "withdraw"))
     rosa.answers("other_trials", "no").person.sees(rosa.text("ends", rosa.flow.ends["done"]))
 
 
@@ -165,7 +169,34 @@ def _has_the_call_sheet(owner: Person, rosa: Chat) -> None:
         assert sheet.says(text), f"{text!r} is not in {sheet}"
 
 
-def _works_the_lead(owner: Person) -> None:
+def _picks_a_time(rosa: Chat, owner: Person) -> None:
+    """How the request stands, in the same chat, and a time for the call that the owner hears of."""
+    status = rosa.types("/status").sees("status_has")
+    assert status.says(owner.card["first_name"]) and status.says("K-0001")
+    rosa.taps("time").sees("time_offer")
+    page = next(message for message in reversed(rosa.news()) if message.rows)
+    slot = page.rows[0][0]["text"]
+    rosa.person.presses(slot)
+    assert rosa.sees("time_yours").says(slot)
+    owner.sees("K-0001: the person picked a time for the call: ")
+
+
+def _write_to_each_other(rosa: Chat, owner: Person) -> None:
+    """The bot is silent until it is handed back, and Rosa sees both changes."""
+    name = owner.card["first_name"]
+    owner.presses("Write to the patient")
+    owner.sees("All that you type here goes to them")
+    assert rosa.sees("talk_open").says(name)
+    owner.says("Good morning, does ten suit you?")
+    said = rosa.text("say.talk_line", rosa.flow.says["talk_line"]).replace("{name}", name)
+    rosa.person.sees(said.replace("{text}", "Good morning, does ten suit you?"))
+    rosa.types("ten is fine")
+    owner.sees("K-0001 writes: ten is fine")
+    owner.presses("Hand back")
+    rosa.sees("talk_over")
+
+
+def _works_the_lead(owner: Person, rosa: Chat) -> None:
     """Each step is shown on the one sheet."""
     for action, status in (
         ("No answer", "attempt 1 of 3"), ("Reached", "reached"), ("Scheduled", "scheduled"),
@@ -175,7 +206,9 @@ def _works_the_lead(owner: Person) -> None:
     owner.presses("Close")
     owner.sees("Why do you close K-0001?")
     owner.presses("Not interested")
-    assert not owner.sees("K-0001 · closed").rows
+    closed = owner.sees("K-0001 · closed")
+    assert [button["text"] for row in closed.rows for button in row] == ["Undo"]
+    rosa.sees("scheduled")
 
 
 @pytest.mark.parametrize("locale", LOCALES)

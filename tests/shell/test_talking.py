@@ -191,7 +191,7 @@ def test_a_lead_given_to_somebody_else_hands_the_chat_back(desk: Desk, owned: So
 
 
 def test_a_lead_is_put_off_until_the_next_morning_and_taken_back(desk: Desk, owned: Somebody, ana: Nurse) -> None:
-    ana.does("Snooze until tomorrow")
+    ana.does("Snooze to tomorrow")
     assert str(desk.one("SELECT snoozed_until FROM lead")).startswith("2026-11-23 00:30")
     ana.does("Undo")
     assert desk.one("SELECT snoozed_until FROM lead") is None
