@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bot.desk import sign_in
 from bot.desk.pages import queue
 from bot.store import Store, sessions, staff
-from tests.desk.acting import has_lead
+from tests.desk.acting import acts, has_lead
 from tests.desk.browser import Pages, member
 from tests.shell.conftest import Desk, Somebody
 
@@ -81,6 +81,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     desk.now = datetime.now(UTC)
     nora = member(desk, "Nora", role="admin")
     Somebody(desk).starts().walks_to("check").sends()
+    acts(desk, nora, lambda acting: acting.claim(1))
     has_lead(desk, "502", due_at=desk.now - timedelta(hours=26), helper=True, locale="es")
     has_lead(desk, "503", site="harbour", status="attempt_1", attempts=1, owner_id=nora["id"], chat_lost=True)
     pages = Pages(desk, url)
@@ -172,10 +173,10 @@ def test_the_queue_stays_fresh_and_keeps_the_focus(site: Site, chromium: Browser
     monkeypatch.setattr(queue, "SECONDS", 1)
     with site.page(chromium) as page:
         page.get_by_label("Find by reference").fill("half a num")
-        page.focus("#claim-K-0001")
+        page.focus("#claim-K-0002")
         has_lead(site.desk, "509", due_at=site.desk.now - timedelta(hours=50))
         page.get_by_role("link", name="K-0004").wait_for(timeout=10_000)
-        assert page.evaluate("document.activeElement.id") == "claim-K-0001"
+        assert page.evaluate("document.activeElement.id") == "claim-K-0002"
         assert page.get_by_label("Find by reference").input_value() == "half a num"
         assert page.locator("a.reference").first.inner_text() == "K-0004"
         with site.desk.store.begin() as db:

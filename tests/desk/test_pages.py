@@ -245,7 +245,7 @@ def test_a_site_is_paused_and_changed_by_those_who_lead_it(desk: Desk, pages: Pa
     for path in ("/sites/harbour/status", "/sites/moon/status"):
         assert browser.post(path, status="paused").status_code == 404
     form = {
-        "hours": "Mon-Fri 08:00-12:00", "timezone": "Asia/Shanghai", "holidays": "cn", "phone": "+8651055550147",
+        "hours": "Mon-Fri 08:00-12:00", "timezone": "Asia/Shanghai", "holidays": "cn", "phone": "+8651055550100",
         "email": "north@example.org", "capacity": "2",
     }  # fmt: skip
     for wrong, told in (
@@ -256,7 +256,7 @@ def test_a_site_is_paused_and_changed_by_those_who_lead_it(desk: Desk, pages: Pa
         assert refused.status_code == 400 and told in refused.text, wrong
     assert browser.post("/sites/north", **form).status_code == 200
     row = desk.rows("SELECT hours, phone, capacity, status FROM site WHERE key = 'north'")[0]
-    assert tuple(row) == ("Mon-Fri 08:00-12:00", "+86 510 5555 0147", 2, "paused")
+    assert tuple(row) == ("Mon-Fri 08:00-12:00", "+86 510 5555 0100", 2, "paused")
     audit = desk.rows("SELECT detail FROM audit WHERE what = 'site.changed' ORDER BY id")
     assert len(audit) == 2 and "status=paused" in audit[0][0] and "5555" not in audit[1][0]
 
@@ -314,3 +314,30 @@ def test_what_cannot_be_read_is_refused_kindly(desk: Desk, pages: Pages) -> None
     assert browser.get("/staff/abc").status_code == 404
     assert browser.post("/leads/K-0001/step", csrf, verb="destroy").status_code == 404
     assert browser.ask("DELETE", "/leads/K-0001", headers={"content-length": "0"}).status_code == 404
+
+
+def test_staff_write_in_the_chat_until_they_hand_back(desk: Desk, pages: Pages) -> None:
+    """Own words and approved phrases in the person's language; the bot is silent; both changes are told."""
+    rosa = Somebody(desk).starts().walks_to("check").sends()
+    nora = member(desk, "Nora")
+    browser, other = pages.browser(nora), pages.browser(member(desk, "Emil"))
+    assert "Write in the chat" not in browser.get("/leads/K-0001").text
+    browser.post("/leads/K-0001/claim")
+    assert "Write in the chat" not in other.get("/leads/K-0001").text
+    page = browser.post("/leads/K-0001/say", text="Is <b>Tuesday</b> fine?").text
+    assert "Is &lt;b&gt;Tuesday" in page and "The bot is silent" in page
+    assert any("Is <b>Tuesday</b> fine?" in envelope.text and "Nora" in envelope.text for envelope in desk.sent())
+    before = len(desk.sent())
+    rosa.says("Yes, it is.")
+    assert len(desk.sent()) == before, "the bot says nothing"
+    assert "Yes, it is." in browser.get("/leads/K-0001").text
+    browser.post("/leads/K-0001/say", phrase="call_now")
+    assert "May I call you now?" in desk.sent()[-1].text
+    for form in ({}, {"text": "   "}, {"phrase": "nonsense"}, {"text": "x" * 3001}):
+        assert browser.post("/leads/K-0001/say", **form).status_code == 409
+    refused = other.post("/leads/K-0001/say", text="Me too")
+    assert refused.status_code == 409 and "Nora has K-0001" in refused.text
+    page = browser.post("/leads/K-0001/hand-back").text
+    assert "The bot talks here" in page and len(desk.sent()) > before
+    rosa.says("hello")
+    assert desk.one("SELECT held_by FROM conversation") is None

@@ -23,12 +23,13 @@ from bot.desk.pages import (
     shared,
     sites,
     statics,
+    talk,
 )
 from bot.desk.pages.room import Room
 
 OPEN = (statics, entry, shared)
 """For everybody."""
-ROOMS = (queue, lead, acts, hanging, counts, insight, exports, people, sites, account)
+ROOMS = (queue, lead, acts, talk, hanging, counts, insight, exports, people, sites, account)
 """For those who are signed in: each has a ``router``. What more a page asks for, it asks itself."""
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from bot.desk import lead as life
-from bot.desk import merging, rights
+from bot.desk import merging, rights, talking
 from bot.desk.actions import UNDO, NotThere
 from bot.desk.cards import ACTION, CLOSING, Cards, Point, cards_for
 from bot.desk.pages import hung, lines
@@ -45,6 +45,8 @@ class Seen:
     history: list[Any]
     heirs: list[Member]
     hung: Hung
+    talk: list[Any]
+    """What staff and the person wrote to each other."""
 
 
 def number_of(reference: str) -> int:
@@ -83,8 +85,9 @@ def _look(db: Transaction, lead_id: int, caller: Caller) -> Seen:
     kept = None
     if lead["conversation_id"] is not None and lead["status"] != "withdrawn":
         kept = conversations.by_id(db, lead["conversation_id"])
+    talk = conversations.talk(db, lead["channel"], lead["chat"], lead["created_at"]) if kept else []
     heirs = [member for member in staff.every(db) if rights.sees(member, lead) and member["id"] != lead["owner_id"]]
-    return Seen(lead, kept, merging.history(db, lead_id), heirs, hung.look(db, lead, caller.member))
+    return Seen(lead, kept, merging.history(db, lead_id), heirs, hung.look(db, lead, caller.member), talk)
 
 
 def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, Any]:
@@ -108,6 +111,7 @@ def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, 
         "answers": _answers(cards, flow, seen.kept) if seen.kept else [],
         "history": [_event(tongue, event, zone, lead["id"]) for event in reversed(seen.history)],
         "hung": hung.shown(seen.hung, lead, caller.member, tongue, zone),
+        "talk": _talk(cards, flow, seen, patient, tongue, zone),
         "mine": mine,
         "moves": mine or caller.may("lead_site"),
         "actions": [
@@ -130,6 +134,24 @@ def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, 
         "raised": tongue.moment(lead["created_at"], zone),
         "zone": zone.key,
         "merged": leads.reference(lead["merged_into"]) if lead["merged_into"] else "",
+    }
+
+
+def _talk(
+    cards: Cards, flow: Flow, seen: Seen, patient: CatalogueWords, tongue: Tongue, zone: Any
+) -> dict[str, Any] | None:
+    """The values of ``_talk.html``; None where nobody can be written to."""
+    lead, kept = seen.lead, seen.kept
+    if kept is None or not lead["chat"] or lead["chat_lost"] or lead["status"] in (*queue.DONE, "new"):
+        return None
+    return {
+        "held_by": kept.held_by,
+        "said": [(tongue.moment(one["at"], zone), one["outgoing"], one["text"], one["name"]) for one in seen.talk],
+        "phrases": [
+            (name, cards.patient.text(f"phrase.{name}", text), patient.text(f"phrase.{name}", text))
+            for name, text in flow.phrases.items()
+        ],
+        "longest": talking.LONGEST,
     }
 
 
