@@ -9,7 +9,7 @@ _BLANKS = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-_EDGES = _BLANKS + ".,!?。，！？、…:;()[]\"'“”‘’¡¿"
+_EDGES = _BLANKS + "।॥؟،؛.,!?。，！？、…:;()[]\"'“”‘’¡¿"
 MARKS = "\u0900-\u0963\u0971-\u0dff"
 """Vowel signs and the like of Indian scripts: parts of a word, although they are no letters. A pattern's range."""
 _SAME = str.maketrans(

@@ -10,10 +10,10 @@ from flows.answer import Value
 from flows.flow import Option, Step
 from flows.kinds.choice import hinted, named
 from flows.reply import Garbled, Gave
-from flows.tidy import fold
+from flows.tidy import dense, fold
 from flows.words import Ear, Words
 
-_BETWEEN = re.compile(r"[,;，、；/&+\n]|\s(?:and|y|e|和)\s|(?<=\d)\s+(?=\d)")
+_BETWEEN = r"[,;،؛，、；।/&+\n]|(?<=\d)\s+(?=\d)"
 
 
 def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
@@ -22,7 +22,8 @@ def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
         return Gave((), text.strip())
     picks: list[Option] = []
     sure = True
-    for part in _BETWEEN.split(text[:500]):
+    whole = named(step, text, ear)
+    for part in [text] if whole is not None else _between(ear).split(text[:500]):
         if not part.strip():
             continue
         if (option := named(step, part, ear)) is None:
@@ -33,6 +34,15 @@ def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
     if not picks:
         return Garbled("unclear")
     return Gave(_in_order(step, {option.id for option in picks}), text.strip(), sure)
+
+
+@lru_cache(maxsize=64)
+def _between(ear: Ear) -> re.Pattern[str]:
+    """What stands between two picks: a comma, or the language's own word for and."""
+    words = sorted(ear.all("and"), key=len, reverse=True)
+    spaced = "|".join(re.escape(word) for word in words if not dense(word))
+    joined = "|".join(re.escape(word) for word in words if dense(word))
+    return re.compile("|".join(filter(None, (_BETWEEN, rf"\s(?:{spaced})\s", joined))), re.IGNORECASE)
 
 
 @lru_cache(maxsize=64)

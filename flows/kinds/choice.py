@@ -39,7 +39,8 @@ def named(step: Step, text: str, ear: Ear) -> Option | None:
     if not said:
         return None
     labels, words = _names(step, ear)
-    found = labels.get(said) or (words.get(said) if step.kind != "checklist" else None)
+    sure = step.kind != "checklist" and not text.rstrip().endswith(ASKING)  # "yes?" is no yes
+    found = labels.get(said) or (words.get(said) if sure else None)
     number = whole_number(_numbered(said, ear))
     if found is None and number is not None and 1 <= number <= len(step.options):
         return step.options[number - 1]
@@ -51,7 +52,7 @@ def hinted(step: Step, text: str, ear: Ear) -> Option | None:
     or a telling word that only it has. Words that deny hint at nothing."""
     said = _said(text)
     if step.kind == "yes_no":
-        return _names(step, ear)[1].get(said.partition(" ")[0])
+        return _begun(step, said, ear)
     if said in _listed(ear, "none") and (nothing := step.option("no")) is not None:
         return nothing
     words = set(said.split())
@@ -63,13 +64,26 @@ def hinted(step: Step, text: str, ear: Ear) -> Option | None:
         inside = _only(option for option, own in labels if any(within(said, label) for label in own))
     if inside is None:
         inside = _only(option for option, own in _words(step, ear) if any(within(word, said) for word in own))
-    told = {word for word in words if len(word) > SHORTEST}
+    told = {word for word in words if len(word) > SHORTEST - (word > "\u0600")}  # vowels are not letters there
     if inside is not None or not told:
         return inside
     telling = _telling(step, ear)
     named = _only(option for option, own in telling if not told.isdisjoint(own))
     known = {word for _, own in telling for word in own}
     return named if named or not told.isdisjoint(known) else _misspelt(told, telling)
+
+
+def _begun(step: Step, said: str, ear: Ear) -> Option | None:
+    """Yes or no, where a longer message begins with it: "yes, last year". Nothing, where it goes on otherwise."""
+    words, names = said.split(), _names(step, ear)[1]
+    for many in (3, 2, 1):
+        start, rest = " ".join(words[:many]), " ".join(words[many:])
+        if start in _listed(ear, "not_sure"):
+            return None
+        if (found := names.get(start)) is not None:
+            against = _denials(ear) if found.id == "yes" else _listed(ear, "yes")
+            return None if any(within(word, rest) for word in against) else found
+    return None
 
 
 def _misspelt(told: set[str], telling: Named) -> Option | None:
@@ -84,6 +98,7 @@ def _near(word: str, own: frozenset[str]) -> bool:
 
 SHORTEST = 3
 """Fewer characters are no hint, except in scripts where they are whole words."""
+ASKING = ("?", "？", "؟")
 SPELT, ALIKE, MOST = 5, 0.8, 20
 """A slip is looked for in words of so many letters, of which so much is right, and in so many of them."""
 

@@ -17,7 +17,7 @@ from flows.answer import Span, Value
 from flows.flow import Step
 from flows.kinds.foreign import foreign
 from flows.kinds.numerals import Token, Vocabulary, plain, rewrite, unspaced
-from flows.kinds.spans import Found, ago, before, bounds, is_lived, only, pieces, whole, within
+from flows.kinds.spans import YEARS, Found, ago, before, bounds, is_lived, only, pieces, whole, within
 from flows.reply import Garbled, Gave
 from flows.words import Ear, Words
 
@@ -205,6 +205,13 @@ def _range(found: list[Token]) -> list[Token] | None:
     return [Token("N", f"{low}..{high}")] if fits else None
 
 
+def _year_in_words(found: list[Token]) -> list[Token] | None:
+    """``nineteen sixty four``, and one number such as ``उन्नीस सौ चौंसठ``; digits are read elsewhere."""
+    said = all(not token.text and token.value.isdecimal() for token in found)
+    number = int("".join(f"{int(token.value):02}" for token in found)) if said else 0
+    return [Token("Y", str(number))] if number in YEARS else None
+
+
 def _chinese_weekday(found: list[Token]) -> list[Token] | None:
     """``上周五``, ``上周日``: the fifth day of a week, and the Sunday."""
     week, day = found
@@ -213,7 +220,14 @@ def _chinese_weekday(found: list[Token]) -> list[Token] | None:
     return [week, Token("K", str(number - 1))] if number and fits else None
 
 
+def _counted(found: list[Token]) -> list[Token] | None:
+    """A unit that holds its own number: ``شهرين`` is two months, ``полгода`` half a year."""
+    unit, _, count = found[0].value.partition("*")
+    return [Token("N", count), found[0]._replace(value=unit)] if count else None
+
+
 _REWRITES: tuple[tuple[re.Pattern[str], Callable[[list[Token]], list[Token] | None]], ...] = (
+    (re.compile("U"), _counted),
     (re.compile("a(?=H?U)"), lambda found: [found[0]._replace(kind="N")]),
     (re.compile("a"), lambda found: [found[0]._replace(kind="?")]),
     (re.compile("N@"), _month_number),
@@ -222,6 +236,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], Callable[[list[Token]], list[Token] | No
     (re.compile("N(?=I)"), lambda found: [found[0]._replace(kind="?")]),  # "I turned 30 in March"
     (re.compile("w[N#]"), _chinese_weekday),
     (re.compile("NNNNU"), _spelt_year),
+    (re.compile("N(?!N|H?U)|NN(?!N|H?U)"), _year_in_words),
     (re.compile("NU(?=M)|(?<=[DN]M)N(?!#)"), _short_year),
     (re.compile("[Yy]U|(?<!N)U(?=[YMQ])"), _without_unit),
     (re.compile("NN(?=H?U)|N[J&-]N(?=H?U)"), _range),
@@ -338,7 +353,7 @@ def _lately(tokens: list[Token], today: date, about: bool) -> Found | None:
 
 _GRAMMAR: tuple[tuple[re.Pattern[str], Callable[[list[Token], date, bool], Found | None]], ...] = (
     (re.compile("[DN]M[Yy]?|M[DN]?[Yy]?|[Yy]M[DN]?|[DN]m|m[DN]?|[Yy]"), _calendar),
-    (re.compile("A?(?:NH?U|HU|NUH|(?<=A)UH)(?:&?NU)?A?|UHA"), _ago),
+    (re.compile("A?(?:NH?U|HU|NUH|(?<=A)UH)(?:&?NU)?A?|UHA|UA|AU"), _ago),
     (re.compile("E"), _numeric),
     (re.compile("[dw]"), _relative),
     (re.compile("K|LK|KL|wK|Kw"), _weekday),

@@ -80,7 +80,8 @@ class Vocabulary:
         for kind, word, name in listed:
             phrase, _, value = word.partition("=")
             own = meanings.setdefault(plain(phrase).strip(" ."), [])
-            if (meaning := (kind, value.strip() or name)) not in own:
+            counted = f"{name}*{value.strip()}" if value and kind == "U" else ""  # a unit with its number in it
+            if (meaning := (kind, counted or value.strip() or name)) not in own:
                 own.append(meaning)
         meanings.pop("", None)
         return _Lexicon(self._shapes, meanings)

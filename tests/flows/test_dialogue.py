@@ -190,7 +190,12 @@ def test_not_sending_raises_no_lead(at: At) -> None:
 
 
 def test_a_person_can_be_asked_for_before_the_end(at: At) -> None:
-    patient = at("mri").presses("A person, please").sees("Monday-Friday", "time in Wuxi", "+86 510").presses("Yes, contact me")
+    patient = (
+        at("mri")
+        .presses("A person, please")
+        .sees("Monday-Friday", "time in Wuxi", "+86 510")
+        .presses("Yes, contact me")
+    )
     patient.is_at("town").says("Qingdao").presses("Qingdao").says("Rosa").says("Example")
     patient.presses("Write to me here").presses("I have no email").presses("No other language")
     patient.presses("Any day").presses("Any time").is_at("send_person").sees("Your health answers stay here")
