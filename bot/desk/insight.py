@@ -19,7 +19,7 @@ from typing import Any, Literal
 from bot.deployment import Deployment
 from bot.desk import rights
 from bot.store import counts, marks, sites
-from bot.store.counts import STAGES
+from bot.store.counts import STAGES, WORKED
 from bot.store.staff import Member
 from bot.store.transaction import Transaction
 from flows.flow import Flow
@@ -220,17 +220,22 @@ def _shown(number: int) -> Number:
 
 
 def _funnel(counted: Mapping[str, Any], by: By, only: set[str] | None = None) -> Table:
-    """The stages by source, language or site. With ``only``, some rows and no total: the rest stays unknown."""
+    """The stages by source, language or site; a site is chosen at the end, and has those from the send on.
+
+    With ``only``, some rows and no total: the rest stays unknown.
+    """
+    shown_stages = WORKED if by == "site" else STAGES
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     for *group, stages in counted["groups"]:
-        rows[group[_PLACE[by]]].update(stages)
-    keys = sorted(rows, key=lambda key: (key == "", -rows[key]["started"], key))
-    columns = [hide([rows[key][stage] for key in keys]) for stage in STAGES]
-    total = [sum(rows[key][stage] for key in keys) for stage in STAGES]
+        rows[group[_PLACE[by]]].update({stage: stages.get(stage, 0) for stage in shown_stages})
+    keys = [key for key in rows if any(rows[key].values())]
+    keys.sort(key=lambda key: (key == "", -rows[key][shown_stages[0]], key))
+    columns = [hide([rows[key][stage] for key in keys]) for stage in shown_stages]
+    total = [sum(rows[key][stage] for key in keys) for stage in shown_stages]
     made = tuple(Row(key, row) for key, row in zip(keys, zip(*columns, strict=True), strict=True))
     if only is not None:
-        return Table(STAGES, tuple(row for row in made if row.key in only))
-    return Table(STAGES, made, tuple(map(_shown, total)))
+        return Table(shown_stages, tuple(row for row in made if row.key in only))
+    return Table(shown_stages, made, tuple(map(_shown, total)))
 
 
 _KINDS = ("OUT", "WAIT", "REVIEW")

@@ -99,7 +99,7 @@ class Store:
         """
         with self.engine.connect() as connection:
             if self.server:
-                looking = connection.execution_options(postgresql_readonly=True)
+                looking = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             else:
                 looking = connection.execution_options(**{LOOKING: True})
             with looking.begin():

@@ -1,4 +1,9 @@
-"""How many people came how far: counted over what is kept, and over the tally of what no longer is. Never who."""
+"""How many people came how far: counted over what is kept, and over the tally of what no longer is. Never who.
+
+Up to the outcome a person is a chat, however often they began; their answers may be erased, and the tally keeps the
+number. From the send on a person is a chat with leads. Leads stay, without details where somebody withdrew: who
+withdrew and sends again counts twice there.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,8 @@ _lead = LeadRow.__table__  # type: ignore[attr-defined]
 _event = LeadEvent.__table__  # type: ignore[attr-defined]
 _tally = Tally.__table__  # type: ignore[attr-defined]
 
-STAGES = ("started", "consented", "finished", "may_fit", "sent", "reached", "booked", "enrolled")
+ANSWERING, WORKED = ("started", "consented", "finished", "may_fit"), ("sent", "reached", "booked", "enrolled")
+STAGES = (*ANSWERING, *WORKED)
 """How far a person came. May fit: a possible match, or one to review. Sent also counts who asked for a person."""
 
 _FURTHER = {
@@ -29,6 +35,8 @@ _FURTHER = {
     "enrolled": ("enrolled",),
 }
 """The steps in a lead's history that say so. One that was undone does not count."""
+_LAST = "other_trials"
+"""The question that is asked when all is said: who leaves it open has not stopped."""
 _STOPPED = "stopped."
 """A stage of the tally: the question at which somebody stopped. A finding is one too: ``E18:OUT``."""
 
@@ -51,12 +59,15 @@ def all_of(db: Transaction, trial: str, silent_since: datetime) -> Counts:
         db.execute(text("SET LOCAL statement_timeout = '120s'"))
     made = Counts()
     mine = _conversation.c.flow.startswith(f"{trial}/", autoescape=True)
-    for row in db.execute(_grouped(mine, silent_since)).mappings():
-        _add(made, (row["source"], row["locale"], row["site"]), row)
+    for row in db.execute(_answering(mine, silent_since)).mappings():
+        _add(made, row)
+    for row in db.execute(_worked(trial)).mappings():
+        group = made.groups[row["source"], row["locale"], row["site"]]
+        group.update({stage: int(row[stage]) for stage in WORKED if row[stage]})
     for row in db.execute(select(_tally).where(_tally.c.trial == trial)).mappings():
-        group, stage, number = (row["source"], row["locale"], row["site"]), row["stage"], row["number"]
+        stage, number = row["stage"], row["number"]
         if stage in STAGES:
-            made.groups[group][stage] += number
+            made.groups[row["source"], row["locale"], row["site"]][stage] += number
         elif stage.startswith(_STOPPED):
             made.stopped[stage.removeprefix(_STOPPED)] += number
         else:
@@ -72,11 +83,10 @@ def keep(db: Transaction, channel: str, chat: str) -> None:
         return
     trial = str(flow).partition("/")[0]
     made = Counts()
-    for row in db.execute(_grouped(mine, None)).mappings():
-        group = (row["source"], row["locale"], row["site"])
-        _add(made, group, row)
-        stages = [*made.groups[group], *(f"{_STOPPED}{step}" for step in made.stopped), *made.findings]
-        for stage in stages:
+    for row in db.execute(_answering(mine, None)).mappings():
+        _add(made, row)
+    for group, stages in made.groups.items():
+        for stage in (*stages, *(f"{_STOPPED}{step}" for step in made.stopped), *made.findings):
             _count(db, trial, group, stage)
 
 
@@ -89,66 +99,78 @@ def _count(db: Transaction, trial: str, group: tuple[str, str, str], stage: str)
     db.execute(one_more.on_conflict_do_update(index_elements=keys, set_={"number": _tally.c.number + 1}))
 
 
-def _add(made: Counts, group: tuple[str, str, str], row: RowMapping) -> None:
+def _add(made: Counts, row: RowMapping) -> None:
     number = int(row["people"])
-    for stage in STAGES:
-        if row[stage]:
-            made.groups[group][stage] += int(row[stage])
+    group = made.groups[row["source"], row["locale"], ""]
+    group.update({stage: int(row[stage]) for stage in ANSWERING if row[stage]})
     if row["stopped"]:
         made.stopped[row["stopped"]] += number
     for finding in (row["findings"] or "").split():
         made.findings[finding] += number
 
 
-def _grouped(mine: ColumnElement[bool], silent_since: datetime | None) -> Select[*tuple[object, ...]]:
-    """People, who are alike in all that is counted, in one row. A person is a chat, however often they began."""
+def _answering(mine: ColumnElement[bool], silent_since: datetime | None) -> Select[*tuple[object, ...]]:
+    """People up to their outcome: those who are alike in all that is counted are one row."""
     conversation, current = _conversation.c, _conversation.c.lane.is_not(None)
-    leads = select(_lead.c.id).join(_conversation, conversation.id == _lead.c.conversation_id).where(mine)
-    further = (
-        select(_event.c.lead_id, *(_happened(steps).label(stage) for stage, steps in _FURTHER.items()))
-        .where(_event.c.lead_id.in_(leads))
-        .group_by(_event.c.lead_id)
-        .subquery("further")
-    )
     agreed = exists().where(
         _answer.c.conversation_id == conversation.id,
         _answer.c.step == "consent",
         cast(_answer.c.value, String) != '"no"',
     )
-    open_still = and_(current, conversation.life == "open", _lead.c.id.is_(None))
+    sent = exists().where(_lead.c.conversation_id == conversation.id)
+    open_still = and_(current, conversation.life == "open", conversation.step != _LAST, ~sent)
     if silent_since is not None:
         open_still = and_(open_still, conversation.updated_at < silent_since)
-    reached = {
+    signs = {
         "consented": or_(agreed, conversation.outcome.is_not(None)),
         "finished": conversation.outcome.is_not(None),
         "may_fit": conversation.outcome.in_(("possible_match", "needs_review")),
-        "sent": _lead.c.id.is_not(None),
-        **{stage: further.c[stage] > 0 for stage in _FURTHER},
     }
     people = (
         select(
             func.max(conversation.source).label("source"),
             func.max(case((current, conversation.locale), else_="")).label("locale"),
-            func.max(func.coalesce(_lead.c.site, "")).label("site"),
             func.max(case((open_still, conversation.step), else_="")).label("stopped"),
             func.max(conversation.findings).label("findings"),
-            *(func.max(case((sign, 1), else_=0)).label(stage) for stage, sign in reached.items()),
+            *(func.max(case((sign, 1), else_=0)).label(stage) for stage, sign in signs.items()),
         )
-        .select_from(_conversation)
-        .join(_lead, _lead.c.conversation_id == conversation.id, isouter=True)
-        .join(further, further.c.lead_id == _lead.c.id, isouter=True)
         .where(mine)
         .group_by(conversation.channel, conversation.chat)
         .subquery("people")
     )
-    alike = [people.c[name] for name in ("source", "locale", "site", "stopped", "findings")]
+    alike = [people.c[name] for name in ("source", "locale", "stopped", "findings")]
     number = func.count()
     return select(
         *alike,
         number.label("people"),
         number.label("started"),
-        *(func.sum(people.c[stage]).label(stage) for stage in reached),
+        *(func.sum(people.c[stage]).label(stage) for stage in signs),
     ).group_by(*alike)
+
+
+def _worked(trial: str) -> Select[*tuple[object, ...]]:
+    """People with a lead, by source, language and site, and how far it came; a duplicate counts where it went."""
+    lead = _lead.c
+    further = (
+        select(_event.c.lead_id, *(_happened(steps).label(stage) for stage, steps in _FURTHER.items()))
+        .group_by(_event.c.lead_id)
+        .subquery("further")
+    )
+    person = case((lead.chat != "", lead.channel + literal(":") + lead.chat), else_=cast(lead.id, String))
+    people = (
+        select(
+            *(func.max(lead[name]).label(name) for name in ("source", "locale", "site")),
+            *(func.max(case((further.c[stage] > 0, 1), else_=0)).label(stage) for stage in _FURTHER),
+        )
+        .select_from(_lead)
+        .join(further, further.c.lead_id == lead.id, isouter=True)
+        .where(lead.trial == trial, lead.merged_into.is_(None))
+        .group_by(person)
+        .subquery("people")
+    )
+    group = [people.c[name] for name in ("source", "locale", "site")]
+    sums = (func.sum(people.c[stage]).label(stage) for stage in _FURTHER)
+    return select(*group, func.count().label("sent"), *sums).group_by(*group)
 
 
 def _happened(steps: tuple[str, ...]) -> ColumnElement[int]:
@@ -182,4 +204,4 @@ def leads_of(db: Transaction, trial: str, most: int) -> Iterator[RowMapping]:
         .order_by(_lead.c.id.desc())
         .limit(most)
     )
-    yield from db.connection.execution_options(yield_per=1000).execute(query).mappings()
+    yield from db.connection.execute(query, execution_options={"yield_per": 1000}).mappings()

@@ -30,5 +30,4 @@ def leads(db: Transaction, trial: str, sites: Sequence[str]) -> Iterator[RowMapp
     query = select(_lead, *moments).where(_lead.c.trial == trial, _lead.c.status != "withdrawn")
     if sites:
         query = query.where(_lead.c.site.in_(sites))
-    rows = db.connection.execution_options(yield_per=500).execute(query.order_by(_lead.c.id))
-    yield from rows.mappings()
+    yield from db.connection.execute(query.order_by(_lead.c.id), execution_options={"yield_per": 500}).mappings()
