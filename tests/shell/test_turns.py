@@ -336,7 +336,7 @@ def test_after_a_silence_only_the_last_question_is_asked(desk: Desk, rosa: Someb
     """What was answered or asked again meanwhile is not sent; what is no question is, and so is a page of one turn."""
     rosa.starts()
     desk.rows("UPDATE outbox SET state = 'sent', lane = NULL RETURNING id")
-    for text in ("who is there", "hello", "is anybody there"):
+    for text in ("good morning", "hello", "anybody there"):
         desk.waits(minutes=1)
         rosa.says(text)
     with desk.store.begin(desk.now) as db:
