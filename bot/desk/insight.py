@@ -30,7 +30,7 @@ EVERY = timedelta(minutes=5)
 """How long a count is good for."""
 SILENT = timedelta(days=1)
 """Somebody with an open question for longer has stopped there, for now."""
-NEWEST = 20_000
+NEWEST = 5_000
 """Leads that times and outcomes are counted over."""
 FAILED = ("not_a_fit", "screen_failure")
 """The closings that name a criterion."""
