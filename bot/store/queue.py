@@ -20,6 +20,7 @@ _staff = Staff.__table__  # type: ignore[attr-defined]
 TO_CALL = ("new", "claimed", "attempt_1", "attempt_2", "attempt_3", "call_later")
 """Waiting for a call; what is due then is late afterwards."""
 GOING_ON = ("reached", "considering", "scheduled", "consented")
+ENROLLED = "enrolled"
 DONE = ("closed", "withdrawn")
 PAGE, MANY = 50, 100
 
@@ -65,7 +66,11 @@ def page(db: Transaction, wanted: Wanted, now: datetime, after: tuple[datetime, 
 
 def late(db: Transaction, wanted: Wanted, now: datetime) -> int:
     """How many of them should have been called by now; counted up to ``MANY``."""
-    some = select(_lead.c.id).where(*_where(wanted, now), _lead.c.status.in_(TO_CALL), _lead.c.due_at < now)
+    if wanted.status not in ("to_call", "open", *TO_CALL):
+        return 0
+    some = select(_lead.c.id).where(*_where(wanted, now), _lead.c.due_at < now)
+    if wanted.status == "open":
+        some = some.where(_lead.c.status.not_in((*GOING_ON, ENROLLED)))
     return int(db.execute(select(func.count()).select_from(some.limit(MANY).subquery())).scalar_one())
 
 
@@ -98,9 +103,12 @@ def _where(wanted: Wanted, now: datetime) -> list[ColumnElement[bool]]:
         if status == "snoozed":
             where.append(asleep)
         else:
-            groups = {"to_call": TO_CALL, "going_on": GOING_ON, "open": ()}
-            if among := groups.get(status, (status,)):
-                where.append(_lead.c.status.in_(among))
+            # A group by what it is not: many leads are in it, and the index by due time must not be passed over.
+            groups = {"to_call": (*GOING_ON, ENROLLED), "going_on": (*TO_CALL, ENROLLED), "open": ()}
+            if status not in groups:
+                where.append(_lead.c.status == status)
+            elif groups[status]:
+                where.append(_lead.c.status.not_in(groups[status]))
             where.append(~asleep if status in groups else text("1 = 1"))
     if wanted.sites is not None:
         where.append(_lead.c.site.in_(wanted.sites))

@@ -114,7 +114,14 @@ class LeadRow(SQLModel, table=True):
     __tablename__ = "lead"
     __table_args__ = (
         UniqueConstraint("conversation_id"),
-        Index("lead_open", "due_at", "id", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+        *(
+            Index(name, *first, "due_at", "id", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN))
+            for name, *first in (
+                ("lead_open",),
+                ("lead_open_of_owner", "owner_id"),
+                ("lead_open_by_status", "status"),
+            )
+        ),
         Index("lead_to_escalate", "escalate_at", sqlite_where=text(_NUDGED), postgresql_where=text(_NUDGED)),
         Index("lead_slot", "site", "slot_at", sqlite_where=text(_PICKED), postgresql_where=text(_PICKED)),
     )
@@ -293,6 +300,8 @@ class Staff(SQLModel, table=True):
     """An argon2 hash; "" for those who sign in by link."""
     totp: str = ""
     """The secret of the second factor, which a password needs."""
+    writes: bool = False
+    """Talks in a person's chat just now: ``conversation.held_by`` says in whose."""
 
 
 class SiteRow(SQLModel, table=True):

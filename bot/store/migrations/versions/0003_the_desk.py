@@ -72,6 +72,7 @@ def _staff() -> None:
     op.add_column("staff", sa.Column("sites", sa.JSON(), nullable=False, server_default="[]"))
     op.add_column("staff", sa.Column("email", AutoString(), nullable=True))
     op.add_column("staff", sa.Column("password", AutoString(), nullable=False, server_default=""))
+    op.add_column("staff", sa.Column("writes", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("staff", sa.Column("totp", AutoString(), nullable=False, server_default=""))
     op.create_index("ix_staff_email", "staff", ["email"], unique=True)
 
@@ -87,6 +88,8 @@ def _leads() -> None:
     op.execute("ALTER TABLE lead ADD COLUMN merged_into INTEGER REFERENCES lead (id)")
     for name, columns, where in (
         ("lead_open", ["due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
+        ("lead_open_of_owner", ["owner_id", "due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
+        ("lead_open_by_status", ["status", "due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
         ("lead_to_escalate", ["escalate_at"], "escalate_at IS NOT NULL"),
         ("lead_slot", ["site", "slot_at"], "slot_at IS NOT NULL"),
     ):
