@@ -16,7 +16,7 @@ from bot.desk.actions import NOT_NOW, Acting, Refused
 from bot.desk.cards import STATUS
 from bot.desk.telling import BACK, WRITES, let_go, tell, tell_holder
 from bot.messages import lane_of
-from bot.store import conversations, leads
+from bot.store import conversations, leads, staff
 from bot.store.conversations import Kept
 from bot.store.leads import Lead, reference
 from bot.store.transaction import Transaction
@@ -121,11 +121,11 @@ def pass_on(db: Transaction, deployment: Deployment, kept: Kept, text: str, key:
 
 
 def hand_back_idle(db: Transaction, deployment: Deployment, now: datetime) -> int:
-    """Where staff have said nothing for a day, the bot talks again. Returns how often that was."""
+    """Where staff have said nothing for a day, or are no staff any more, the bot talks again. Returns how often."""
     done = 0
     for kept in conversations.held(db):
-        last = conversations.last_talk(db, kept.id)
-        if last is not None and now - last < IDLE:
+        last, member = conversations.last_talk(db, kept.id), staff.by_id(db, kept.held_by)
+        if last is not None and now - last < IDLE and member is not None and member["active"]:
             continue
         flow = deployment.library.flow(kept.conversation.flow)
         lead, mine = leads.open_of(db, kept.channel, kept.chat, flow.trial.slug), kept.held_by

@@ -30,6 +30,8 @@ def take_staff(inbound: Inbound, db: Transaction, deployment: Deployment, now: d
     if not (concerns or greets or queue or writes):
         return False
     member = staff.by_telegram(db, inbound.sender)
+    if writes and not (member is not None and conversations.held(db, member["id"])):
+        return False  # they did until just now, or are no staff any more
     if not concerns and member is None:
         return False
     if not conversations.take_receipt(db, inbound, now):

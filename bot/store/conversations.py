@@ -65,13 +65,8 @@ _QUESTION = (
 )
 
 
-_held = _conversation.alias("held")
-_WRITING = (
-    select(cast(_staff.c.telegram_id, String))
-    .join(_held, _held.c.held_by == _staff.c.id)
-    .where(_held.c.held_by.is_not(None))
-)
-"""The accounts of staff who talk to somebody just now."""
+_WRITING = select(cast(_staff.c.telegram_id, String)).where(_staff.c.writes)
+"""The accounts of staff who talk to somebody just now: so few that they are read along with a conversation."""
 _IN_LANES = select(_conversation, _conversation.c.chat.in_(_WRITING).label("writes")).where(
     _conversation.c.lane.in_(bindparam("lanes", expanding=True))
 )
@@ -299,6 +294,9 @@ def add_message(
 
 def hold(db: Transaction, kept: Kept, staff_id: int | None) -> None:
     """From now on this member of staff talks here; None for the bot."""
+    for member, writes in ((kept.held_by, False), (staff_id, True)):
+        if member is not None:
+            db.execute(update(_staff).where(_staff.c.id == member).values(writes=writes))
     db.execute(update(_conversation).where(_conversation.c.id == kept.id).values(held_by=staff_id))
     kept.held_by = staff_id
     known = db.known.get(kept.lane)

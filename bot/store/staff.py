@@ -74,7 +74,7 @@ def add(
         found = known.pop()
         db.execute(update(_staff).where(_staff.c.id == found).values(**values))
         return int(found)
-    fresh = {"telegram_id": None, "email": None, "password": "", "totp": "", **values}
+    fresh = {"telegram_id": None, "email": None, "password": "", "totp": "", "writes": False, **values}
     return int(db.execute(insert(_staff).returning(_staff.c.id), fresh).scalar_one())
 
 

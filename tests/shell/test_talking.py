@@ -8,6 +8,7 @@ from bot.desk import talking
 from bot.desk.actions import Acting, NotThere, Refused
 from bot.messages import Sent
 from bot.store import Store, staff
+from tests.patient import LANGUAGES
 from tests.shell.conftest import ANA, GROUP, LI, Desk, Somebody
 from tests.shell.house import Housed
 from tests.shell.test_turns import press
@@ -27,6 +28,10 @@ class Nurse(Somebody):
     def does(self, label: str) -> Nurse:
         self.desk.take("press", self.chat, press=self.data(label), message="9")
         return self
+
+
+def chinese(label: str) -> str:
+    return LANGUAGES.staff("zh_Hans").text("staff", label)
 
 
 def heard(rosa: Somebody, since: int) -> list[str]:
@@ -87,13 +92,13 @@ def test_an_approved_phrase_is_read_in_two_languages_before_it_goes(desk: Desk, 
     rosa.starts().walks_to("check").sends().says("/language").presses("Español")
     press(desk, LI, "Claim")
     li = Nurse(desk, LI)
-    li.does("给患者写信").does("核准用语")
+    li.does(chinese("Write to the patient")).does(chinese("Approved phrases"))
     assert "1. 您好。我是研究团队的工作人员。" in li.last()
     li.does("1")
     assert "您好。我是研究团队的工作人员。" in li.last() and "Español" in li.last()
     assert "Hola. Soy del equipo del estudio." in li.last()
     before = len(desk.sent())
-    li.does("发送这条")
+    li.does(chinese("Send this"))
     assert heard(rosa, before) == [
         "Li, equipo del estudio: Hola. Soy del equipo del estudio. He leído su solicitud."
     ]
@@ -319,3 +324,15 @@ def test_a_person_who_blocks_the_bot_is_noted_when_a_message_comes_back(database
         assert house.rows("SELECT chat_lost FROM lead") == [(1,)]
     finally:
         house.closes()
+
+
+def test_who_is_staff_no_more_talks_to_nobody(desk: Desk, owned: Somebody, ana: Nurse) -> None:
+    ana.does("Write to the patient")
+    with desk.store.begin(desk.now) as db:
+        staff.disable(db, telegram_id=ANA)
+    before = len(desk.sent())
+    ana.says("one more thing")
+    assert heard(owned, before) == []
+    with desk.store.begin(desk.now) as db:
+        assert talking.hand_back_idle(db, desk.deployment, desk.now) == 1
+    assert heard(owned, before)[0] == "The automatic helper is back."
