@@ -44,6 +44,8 @@ class Option:
     """How a later question names this answer, where it says ``{step_id}``."""
     safety: str = ""
     """A safety message (id in ``Flow.safety``) that this pick shows before anything else."""
+    since: tuple[int, int] = (0, 0)
+    """From and to how many months ago, where the option is a stretch of time; (0, 0) where it is none."""
     heard: str = ""
     """What people write for it besides its label, separated by ``;``."""
     does: str = ""

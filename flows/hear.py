@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
+from dateutil.relativedelta import relativedelta
+
 from flows.answer import Span
 from flows.conversation import Conversation
 from flows.engine import today_of
@@ -208,10 +210,25 @@ def _answer(step: Step, text: str, ear: Ear, today: date) -> Reply:
     if step.kind != "checklist" and (option := choice.named(step, text, ear)) is not None:
         return Gave(option.id, text.strip())
     reply = KINDS[step.kind].read(step, text, ear, today)
+    if isinstance(reply, Garbled) and (lasted := _lasted(step, text, ear, today)) is not None:
+        return Gave(lasted, text.strip(), sure=False)
     if isinstance(reply, Garbled) and step.kind == "measure" and reply.reason == "unit":
         number = measure.bare_number(text)
         return reply if number is None else Bare(number, text.strip())
     return reply
+
+
+def _lasted(step: Step, text: str, ear: Ear, today: date) -> str | None:
+    """The option whose stretch of time holds all of the time that was told: "5 years" is over a year ago."""
+    stretches = [option for option in step.options if any(option.since)]
+    told = dates.read(step, text, ear, today) if stretches else None
+    if not isinstance(told, Gave) or not isinstance(told.value, Span):
+        return None
+    for option in stretches:
+        latest, earliest = (today - relativedelta(months=months) for months in option.since)
+        if earliest <= told.value.first and told.value.last <= latest:
+            return option.id
+    return None
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -320,9 +321,24 @@ def _option(table: _Table) -> Option:
         detail=table.text("detail", ""),
         say=table.text("say", ""),
         safety=table.text("safety", ""),
+        since=_since(table),
         heard=table.text("heard", ""),
         does=table.text("does", ""),
     )
+
+
+def _since(table: _Table) -> tuple[int, int]:
+    """``7..12``: from 7 to 12 months ago; ``12..`` for all before that."""
+    text = table.text("since", "")
+    stretch = re.fullmatch(r"(\d{1,3})\.\.(\d{0,3})", text)
+    low, high = (int(stretch[1]), int(stretch[2] or LONG_AGO)) if stretch else (0, 0)
+    if text and not low < high:
+        table.problem("since", "This is no stretch of months.", 'Write it as "7..12", or "12.." for all before.')
+    return low, high
+
+
+LONG_AGO = 1200
+"""Months that nobody looks back further than."""
 
 
 def _criterion(table: _Table, facts: Mapping[str, Fact], order: Mapping[StepId, int]) -> Criterion:

@@ -39,8 +39,10 @@ def named(step: Step, text: str, ear: Ear) -> Option | None:
     if not said:
         return None
     labels, words = _names(step, ear)
-    sure = step.kind != "checklist" and not text.rstrip().endswith(ASKING)  # "yes?" is no yes
-    found = labels.get(said) or (words.get(said) if sure else None)
+    asks = text.rstrip().endswith(ASKING)  # "yes?" is no yes
+    found = None if asks and step.kind == "yes_no" else labels.get(said)
+    if found is None and step.kind != "checklist" and not asks:
+        found = words.get(said)
     number = whole_number(_numbered(said, ear))
     if found is None and number is not None and 1 <= number <= len(step.options):
         return step.options[number - 1]
