@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,9 +103,8 @@ def check(
     if set(raised) != leads or any(number > 1 for number in raised.values()):
         problem(f"I4: {len(leads)} people sent their request, and there are {sum(raised.values())} leads")
     group = server.chats[staff_group]
-    unseen = [
-        row["id"] for row in records["lead"] if not any(f"K-{row['id']:04d}" in m.text for m in group.messages)
-    ]
+    named = {number for message in group.messages for number in _named(message.text)}
+    unseen = [row["id"] for row in records["lead"] if row["id"] not in named]
     if unseen:
         problem(f"I5: of {len(unseen)} leads no notice arrived")
 
@@ -202,3 +202,11 @@ COMPARED = {
 
 def _plain(row: dict[str, Any], columns: tuple[str, ...]) -> str:
     return repr([row[name] for name in columns])
+
+
+def _named(words: str) -> set[int]:
+    """The leads that a message names, also those of K-0003–K-0007."""
+    found: set[int] = set()
+    for first, last in re.findall(r"K-(\d+)(?:–K-(\d+))?", words):
+        found |= set(range(int(first), int(last or first) + 1))
+    return found
