@@ -99,19 +99,20 @@ class Languages:
         Whoever already talks in another one goes on in it.
         """
         tags = sorted(path.name for path in folder.iterdir() if (path / "LC_MESSAGES" / "patient.po").is_file())
-        self._every = (SOURCE, *tags)
-        self.names = {tag: _name(tag) for tag in self._every if offered is None or tag in offered}
+        self.every = {tag: _name(tag) for tag in (SOURCE, *tags)}
+        """All there are, by their own names; ``names`` are those on offer."""
+        self.names = {tag: name for tag, name in self.every.items() if offered is None or tag in offered}
         self._words = {
             (domain, tag): CatalogueWords(tag, self.names, _load(folder, tag, domain))
-            for tag in self._every
+            for tag in self.every
             for domain in ("patient", "staff")
         }
 
     def patient(self, tag: str) -> CatalogueWords:
-        return self._words["patient", tag if tag in self._every else SOURCE]
+        return self._words["patient", tag if tag in self.every else SOURCE]
 
     def staff(self, tag: str) -> CatalogueWords:
-        return self._words["staff", tag if tag in self._every else SOURCE]
+        return self._words["staff", tag if tag in self.every else SOURCE]
 
     def resolve(self, tag: str | None) -> str | None:
         """The catalogue for a phone's language tag: ``es-MX`` is es, ``zh-CN`` and ``zh-TW`` are Chinese."""

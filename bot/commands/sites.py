@@ -171,7 +171,7 @@ def _languages(text: str) -> list[str]:
     for tag in filter(None, (part.strip() for part in text.split(","))):
         resolved = known.resolve(tag)
         if resolved is None:
-            raise _Odd(f"--languages knows {', '.join(known.names)}.")
+            raise _Odd(f"--languages knows {', '.join(known.every)}.")
         found.append(resolved)
     return list(dict.fromkeys(found))
 

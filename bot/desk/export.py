@@ -261,7 +261,7 @@ def _fields(flow: Flow, deployment: Deployment, identified: bool) -> list[Field]
     listed = tuple((codes[one.id], f"{one.id} {one.title}") for one in flow.criteria if one.listed)
     sites = tuple((_code(site.id), site.name) for site in flow.sites)
     words = tuple((word, word) for word in (*dict.fromkeys(SPONSOR.values()), "closed"))
-    languages = tuple((_code(tag), name) for tag, name in sorted(deployment.languages.names.items()))
+    languages = tuple((_code(tag), name) for tag, name in sorted(deployment.languages.every.items()))
 
     def coded(name: str) -> Callable[[Lead], str]:
         return lambda lead: _code(lead[name]) if lead[name] else ""

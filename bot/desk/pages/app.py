@@ -26,6 +26,7 @@ from bot.desk.pages import (
     talk,
 )
 from bot.desk.pages.room import Room
+from bot.shield import Shield
 
 OPEN = (statics, entry, shared)
 """For everybody."""
@@ -47,4 +48,4 @@ def make(room: Room) -> ASGIApp:
     pages.add_exception_handler(HTTPException, guard.not_there)
     pages.add_exception_handler(RequestValidationError, guard.unreadable)
     pages.add_exception_handler(Exception, guard.failed)
-    return guard.Shell(pages, https=room.deployment.desk_url.startswith("https:"))
+    return Shield(pages, https=room.deployment.desk_url.startswith("https:"))

@@ -197,7 +197,7 @@ def _value(room: Room, tongue: Tongue, cards: Cards, lead: Lead, line: Line, val
         case "site":
             return cards.site(lead)
         case "locale":
-            return room.deployment.languages.names.get(value, str(value))
+            return room.deployment.languages.every.get(value, str(value))
         case "owner_id":
             return str(lead["owner"] or "")
         case "helper" | "changed":

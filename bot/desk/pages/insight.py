@@ -106,7 +106,7 @@ class _Names:
         return code or self.tongue(lines.NO_SOURCE)
 
     def language(self, tag: str) -> str:
-        return self.room.deployment.languages.names.get(tag, tag)
+        return self.room.deployment.languages.every.get(tag, tag)
 
     def site(self, key: str) -> str:
         site = self.flow.site(key)

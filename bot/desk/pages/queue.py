@@ -62,7 +62,7 @@ class Asked:
         language = given.get("language", "")
         return cls(
             given.get("site", "")[:40],
-            language if language in room_of(request).deployment.languages.names else "",
+            language if language in room_of(request).deployment.languages.every else "",
             status if known else ("open" if given.get("mine") else "to_call"),
             bool(given.get("mine")),
             _after(given.get("after", "")),
@@ -156,7 +156,7 @@ async def _page(request: Request) -> dict[str, Any]:
         "again": f"{ROOT}/rows{asked.address()}",
         "seconds": SECONDS,
         "sites": sites_of(room, caller, tongue),
-        "languages": room.deployment.languages.names,
+        "languages": room.deployment.languages.every,
         "views": lines.VIEWS,
         "statuses": STATUS,
         "filtered": bool(asked.site or asked.language or asked.mine or asked.status != "to_call"),
@@ -181,7 +181,7 @@ def row_of(room: Room, tongue: Tongue, lead: Lead) -> Row:
         tongue(STATUS[lead["status"]]),
         tongue(FIT[lead["outcome"]]),
         sum(flag["status"] == "REVIEW" for flag in lead["flags"]),
-        room.deployment.languages.names.get(lead["locale"], lead["locale"]),
+        room.deployment.languages.every.get(lead["locale"], lead["locale"]),
         cards.site(lead) or tongue("Study desk"),
         cards.window(lead),
         tongue.words.moment(there),
