@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.desk.pages.guard import POLICY
+from bot.shield import policy
 from tests.desk.acting import CONTACT, has_lead
 from tests.desk.browser import Pages, at_of, member
 from tests.shell.conftest import ANA, Desk, Somebody
@@ -287,7 +287,7 @@ def test_headers_on_every_answer(desk: Desk, pages: Pages) -> None:
     ):
         answer = browser.get(path)
         for name, value in {
-            "content-security-policy": POLICY, "x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
+            "content-security-policy": policy(), "x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
             "cache-control": "no-store", "strict-transport-security": "max-age=31536000; includeSubDomains",
         }.items():  # fmt: skip
             assert answer.headers[name] == value, (path, name)
