@@ -44,6 +44,7 @@ LINES = (
         "slot_both",
         "withdrawn_none",
         "person_told",
+        "mail_comes",
     ),
     *("site_closed", "sites_full", "button_desk", "scheduled"),
     *("talk_open", "talk_over", "talk_waits", "talk_line"),
