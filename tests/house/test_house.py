@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import subprocess
@@ -54,7 +55,11 @@ ELSEWHERE = ("serve", "i18n update", "backup", "restore")
 def test_every_command_of_the_readme_runs(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``leads K-0001`` finds nothing on an empty queue, and ``doctor`` finds no token: exit code 1."""
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'prescreen.db'}")
+    monkeypatch.setenv("DESK_URL", "https://desk.example.org")
+    monkeypatch.setattr("sys.stdin", io.StringIO("four quiet herons wading\n" * 2))
     monkeypatch.chdir(ROOT)
+    if line.endswith("Nora") and " add " not in line:
+        assert main(["staff", "add", "Nora", "--email", "nora@site.example"]) == 0
     assert main(shlex.split(line)) == (1 if line in ("leads K-0001", "doctor") else 0)
 
 

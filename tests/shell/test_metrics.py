@@ -34,7 +34,7 @@ def test_a_turn_is_counted_once_and_a_repeated_one_as_known(desk: Desk, rosa: So
     names = {"answer": ("prescreen_answers_total", {"question": "birth"}), "taken": ("prescreen_updates_total", {"result": "taken"}),
              "known": ("prescreen_updates_total", {"result": "known"}), "odd": ("prescreen_invalid_input_total", {"reason": "unclear"})}  # fmt: skip
     before = {key: value(name, **labels) for key, (name, labels) in names.items()}
-    counted(desk, said(1, "who knows"), said(2, "1964"), said(2, "1964"))
+    counted(desk, said(1, "hm hm"), said(2, "1964"), said(2, "1964"))
     after = {key: value(name, **labels) - before[key] for key, (name, labels) in names.items()}
     assert after == {"answer": 1, "taken": 2, "known": 1, "odd": 1}
 
