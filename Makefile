@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup chat test test-fast check bench chaos postgresql chromium
+.PHONY: setup chat test test-fast check bench chaos postgresql chromium pictures
 
 setup: .venv/.ready
 
@@ -45,6 +45,9 @@ check: setup ## format, lint, types, import contracts, trial files, catalogues
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/prescreen check
+
+pictures: setup chromium ## the PNGs of the drawings, after one was changed
+	$(BIN)/python -m tests.pictures
 
 bench: setup ## the speed of a turn, as ratios in one run
 	$(BIN)/python -m benchmarks.turn && $(BIN)/python -m benchmarks.compare

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import flows.trials
 from bot.desk.hours import ODD_ZONE, BadHours, Hours, has_holidays
+from flows.author import pictures
 from flows.author.check import check
 from flows.flow import Flow
 from flows.parse import Problem, Source, parse
@@ -65,6 +66,7 @@ def survey(folder: Path = TRIALS) -> tuple[dict[str, Flow], list[Problem]]:
             what = f"The file says {flow.name}, and stands at {name}."
             problems.append(Problem(file, "trial.version", what, "Make slug and version agree with its place."))
         found[name] = flow
+    problems += _drawings(folder, found.values())
     if not found and not problems:
         problems.append(Problem(str(folder.name), "folder", "There is no trial here.", "Add <slug>/v1.toml."))
     return found, list(dict.fromkeys(problems))
@@ -80,6 +82,16 @@ def _hours(flow: Flow, file: str) -> list[Problem]:
             if error.line == ODD_ZONE:  # that has been told
                 continue
             found.append(Problem(file, f"site.{site.id}.hours", str(error), "Mend it in the trial file."))
+    return found
+
+
+def _drawings(folder: Path, flows: Collection[Flow]) -> list[Problem]:
+    """What is wrong with the drawings beside the trial files, which all versions of a trial share."""
+    found: list[Problem] = []
+    for slug in dict.fromkeys(flow.trial.slug for flow in flows):
+        beside = sorted((folder / slug / pictures.FOLDER).glob("*"))
+        shown = [flow for flow in flows if flow.trial.slug == slug]
+        found += pictures.check_files(shown, {path.name: path.read_bytes() for path in beside if path.is_file()})
     return found
 
 

@@ -74,6 +74,9 @@ class Envelope:
     """The chat's command menu from now on: name and words."""
     subject: str = ""
     """What stands above it, where the channel has such a line."""
+    picture: str = ""
+    """``trial/name`` of a drawing (``bot.pictures``), which the text says in words: its caption, its text
+    alternative, or all there is where a channel shows no pictures."""
     key: str = ""
     """The same whenever this message is sent again, and no other one's: where the channel can say so, whoever
     gets it twice can tell."""
@@ -93,6 +96,8 @@ class Envelope:
         }
         if self.key or self.subject:  # the release before knows neither, and has no channel that needs them
             data |= {"subject": self.subject, "key": self.key}
+        if self.picture:
+            data |= {"picture": self.picture}
         return data
 
     @classmethod

@@ -50,6 +50,8 @@ class Option:
     """What people write for it besides its label, separated by ``;``."""
     does: str = ""
     """One of ``EFFECTS``: what this tap sets going beyond the next question."""
+    picture: str = ""
+    """A drawing (id in ``Flow.pictures``) of what it means, for who would rather look than read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,20 @@ class Step:
     """The id in the file, where one question of the file became one step per pick."""
     item: tuple[StepId, str] | None = None
     """The pick that such a step asks about, named in its text as ``{item}``."""
+    picture: str = ""
+    """A drawing (id in ``Flow.pictures``) of what is asked about. Nobody needs it to answer."""
 
     def __hash__(self) -> int:
         return hash(self.id)  # much is kept by step, and hashing every word of it takes long
 
     def option(self, option_id: str) -> Option | None:
         return next((option for option in self.options if option.id == option_id), None)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Its drawings: its own, then those of its options, each once."""
+        named = (self.picture, *(option.picture for option in self.options))
+        return tuple(dict.fromkeys(name for name in named if name))
 
     @property
     def context(self) -> str:
@@ -255,6 +265,8 @@ class Flow:
     """Country code to its numbers."""
     phrases: Mapping[str, str] = field(default_factory=dict)
     """Approved lines that staff may send to a person, by name."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """What each drawing shows, in words. The drawing is ``pictures/<id>.svg`` beside the trial's file."""
     closed: frozenset[str] = frozenset()
     """The ids of sites that take nobody now. No file says so: the shell does."""
 

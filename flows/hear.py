@@ -33,7 +33,7 @@ from flows.words import Ear, Words
 
 COMMANDS: tuple[What, ...] = (
     "back", "help", "why", "person", "language", "stop", "delete", "privacy", "faq", "change", "start",
-    "resume", "unwell", "copy", "status", "time", "withdraw",
+    "resume", "unwell", "copy", "status", "time", "withdraw", "pictures",
 )  # fmt: skip
 """Wishes that can be typed at any step, in words of the language or as a slash command."""
 
@@ -133,8 +133,10 @@ def _wishes(flow: Flow, words: Words) -> Mapping[str, Asked]:
     return found
 
 
-MENTIONED: tuple[What, ...] = ("person", "delete", "unwell", "language", "privacy", "stop", "help", "faq")
-"""Wishes that are heard inside a sentence, too: each only opens a menu, and changes nothing."""
+MENTIONED: tuple[What, ...] = (
+    "person", "delete", "unwell", "language", "privacy", "stop", "help", "faq", "pictures",
+)  # fmt: skip
+"""Wishes that are heard inside a sentence, too: each only shows something, and changes nothing."""
 
 
 def _mentioned(flow: Flow, text: str, words: Words) -> Asked | None:

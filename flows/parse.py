@@ -235,6 +235,7 @@ def _flow(trial: _Table, frame: _Table) -> Flow:
             for country, table in frame.each("emergency")
         },
         phrases=frame.strings("phrases"),
+        pictures=trial.strings("pictures"),
     )
 
 
@@ -295,6 +296,7 @@ def _steps(table: _Table, trial: str) -> Iterator[Step]:
         source=table.text("source", ""),
         trial=trial,
         probes=table.texts("probes"),
+        picture=table.text("picture", ""),
     )
     each = table.table("each")
     if each is None:
@@ -324,6 +326,7 @@ def _option(table: _Table) -> Option:
         since=_since(table),
         heard=table.text("heard", ""),
         does=table.text("does", ""),
+        picture=table.text("picture", ""),
     )
 
 

@@ -101,6 +101,8 @@ class Speech:
     """Takes that button away again."""
     numbered: int = 0
     """How many of the answers the text already lists with their numbers."""
+    picture: str = ""
+    """``trial/id`` of a drawing that the text says in words, where a channel can show one."""
 
 
 def speak(
@@ -207,7 +209,8 @@ class _Tongue:
             first = self._wishes("change", "back")
         if step.id == self.flow.steps[0].id:
             return [self._wishes("help", "privacy")]
-        return [first, self._wishes("help", "person")]
+        shown = [self._wishes("pictures")] if step.pictures else []
+        return [*shown, first, self._wishes("help", "person")]
 
     def _wishes(self, *wishes: What) -> tuple[Button, ...]:
         return tuple(Button(self._line(f"button_{wish}"), Asked(wish)) for wish in wishes)
@@ -411,6 +414,9 @@ class _Voice(_Tongue):
             case "faq":
                 question = next(q for q in self.flow.faq if q.id == show.id)
                 return Speech(self.words.text(f"faq.{show.id}", question.answer))
+            case "picture":
+                slug, text = self.flow.trial.slug, self.flow.pictures[show.id]
+                return Speech(self.words.text(f"{slug}.picture.{show.id}", text), picture=f"{slug}/{show.id}")
             case "safety":
                 text = self.words.text(f"safety.{show.id}", self.flow.safety_by_id[show.id].text)
                 return Speech(fill(text, self._values()))

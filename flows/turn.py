@@ -53,7 +53,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Words from the trial's file: an end, a safety message, a why, an answer to a question people ask."""
+    """What the trial's file holds: an end, a safety message, a why, an approved answer, a drawing."""
 
     what: str
     id: str

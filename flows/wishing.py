@@ -9,7 +9,7 @@ from flows import turn as says
 from flows.answer import Answer, StepId
 from flows.answering import take
 from flows.conversation import Life
-from flows.flow import PERSON, SEND_PERSON, SITE, Flow
+from flows.flow import PERSON, SEND_PERSON, SITE, Flow, Step
 from flows.machine import DONE, asked_if, is_sent, place, screen, turned_away
 from flows.reply import Asked
 from flows.rules import steps_of
@@ -27,6 +27,8 @@ def asked(turning: Turning, reply: Asked) -> Turn:
             return _back(turning)
         case "why" if old.life == "open" and old.step is not None:
             return turning.ask(Show("why", turning.step.id))
+        case "pictures" if old.life == "open" and old.step is not None:
+            return turning.ask(*_pictures(turning.step), brief=True)
         case "language" if about:
             return _language(turning, about)
         case "change" if about in old.answers:
@@ -71,7 +73,11 @@ def asked(turning: Turning, reply: Asked) -> Turn:
         case "start" if not old.answers and old.life == "open":
             return turning.ask()
         case _:  # a menu of its own name, which lists what may follow
-            return turning.done(Menu("help" if what == "why" else what))
+            return turning.done(Menu("help" if what in ("why", "pictures") else what))
+
+
+def _pictures(step: Step) -> tuple[Say, ...]:
+    return tuple(Show("picture", picture) for picture in step.pictures) or (Tell("no_pictures"),)
 
 
 def _back(turning: Turning) -> Turn:

@@ -25,6 +25,7 @@ from telegram.error import (
     TimedOut,
 )
 
+from bot import pictures
 from bot.channels.transport import Cut, NeverLeft, Transport
 from bot.messages import Envelope, Inbound, Sent
 
@@ -38,6 +39,10 @@ UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 POLL_SECONDS = 25
 BATCH = 100
 PAUSE = 5.0
+CAPTION = 1024
+"""UTF-16 units below a photo."""
+NO_PICTURE = "NoPicture"
+"""The code of a message that was to be a picture and is words, for the metrics."""
 
 
 class Telegram:
@@ -105,13 +110,11 @@ class Telegram:
         edited = envelope.edits or (last if envelope.again else "")
         if edited and await self._edit(chat, int(edited), envelope):
             return Sent("sent", edited)
-        message = await self._call(
-            "sendMessage",
-            chat_id=chat,
-            text=envelope.text,
-            reply_markup=keyboard(envelope),
-            protect_content=envelope.protect or None,
-        )
+        words = {"reply_markup": keyboard(envelope), "protect_content": envelope.protect or None}
+        message = await self._photo(chat, envelope, words) if envelope.picture else None
+        code = NO_PICTURE if envelope.picture and message is None else ""
+        if message is None:
+            message = await self._call("sendMessage", chat_id=chat, text=envelope.text, **words)
         number = str(message["message_id"])
         if envelope.rows and last and not envelope.protect:
             await self._freeze(chat, int(last))
@@ -119,7 +122,19 @@ class Telegram:
             await self._delete(chat, envelope.deletes)
         if envelope.commands:
             await self._menu(chat, envelope.commands)
-        return Sent("sent", number)
+        return Sent("sent", number, code=code)
+
+    async def _photo(self, chat: int, envelope: Envelope, words: Mapping[str, Any]) -> Any:
+        """The picture with its words as the caption; None if Telegram takes no such picture, or there is none."""
+        png = pictures.png(envelope.picture)
+        if png is None or len(envelope.text.encode("utf-16-le")) > 2 * CAPTION:
+            return None
+        url = f"{self._bot.base_url}/sendPhoto"
+        try:
+            return await self._sending.upload(url, "photo", png, chat_id=chat, caption=envelope.text, **words)
+        except BadRequest:  # of the photo, or of the chat: the words alone will tell
+            log.warning("a picture was refused; its words go instead")
+            return None
 
     async def _call(self, method: str, **words: Any) -> Any:
         return await self._sending.call(f"{self._bot.base_url}/{method}", **words)

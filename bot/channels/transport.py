@@ -31,6 +31,21 @@ class Plain:
         self.parameters = parameters
 
 
+class Form(Plain):
+    """The parameters of a call that brings a file: a form, as Telegram takes files."""
+
+    def __init__(self, parameters: dict[str, Any], name: str, content: bytes) -> None:
+        super().__init__(parameters)
+        self.name, self.content = name, content
+
+    def body(self) -> aiohttp.FormData:
+        form = aiohttp.FormData()
+        for name, value in self.parameters.items():
+            form.add_field(name, value if isinstance(value, str) else orjson.dumps(value).decode())
+        form.add_field(self.name, self.content, filename=f"{self.name}.png", content_type="image/png")
+        return form
+
+
 class Transport(BaseRequest):
     """``connections`` is how many requests may be under way at once; the next one waits for its turn.
 
@@ -58,6 +73,11 @@ class Transport(BaseRequest):
         given = {name: value for name, value in parameters.items() if value is not None}
         return await self.post(url, Plain(given))  # type: ignore[arg-type]
 
+    async def upload(self, url: str, name: str, content: bytes, **parameters: Any) -> Any:
+        """The same with a PNG as the parameter ``name``."""
+        given = {key: value for key, value in parameters.items() if value is not None}
+        return await self.post(url, Form(given, name, content))  # type: ignore[arg-type]
+
     async def do_request(
         self,
         url: str,
@@ -74,8 +94,10 @@ class Transport(BaseRequest):
         timeout = aiohttp.ClientTimeout(
             total=POOL + seconds, connect=POOL, sock_connect=CONNECT, sock_read=seconds
         )  # all of it, too: an answer may come drop by drop
-        body = orjson.dumps(request_data.parameters) if request_data is not None else b"{}"
+        body: Any = orjson.dumps(request_data.parameters) if request_data is not None else b"{}"
         headers = {"Content-Type": "application/json"}
+        if isinstance(request_data, Form):
+            body, headers = request_data.body(), {}
         try:
             async with self._session.request(
                 method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False

@@ -85,6 +85,7 @@ def envelope(deployment: Deployment, flow: Flow, kept: Kept, speech: Speech, tex
         share_phone=speech.share_phone,
         drop_keyboard=speech.drop_keyboard,
         numbered=speech.numbered,
+        picture=speech.picture,
     )
 
 

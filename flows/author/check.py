@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.answer import StepId
-from flows.author import wording
+from flows.author import pictures, wording
 from flows.author.paths import TYPED, Paths, TooManyPaths, probe
 from flows.facts import FORMULAS
 from flows.flow import (
@@ -46,7 +46,7 @@ def check(flow: Flow, file: str, frame: str = "_frame.toml") -> list[Problem]:
     """What is wrong in a flow whose shape is right. Empty when it can be served."""
     checks: tuple[Callable[[Flow], Found], ...] = (
         _trial, _parts, _ids, _steps, _routes, _rules, _facts, _order, _criteria, _listing, _frame,
-        wording.check,
+        wording.check, pictures.check,
     )  # fmt: skip
     found = [problem for check_one in checks for problem in check_one(flow)]
     # What can be reached is only worth asking when everything that is named is there.

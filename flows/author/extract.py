@@ -42,6 +42,8 @@ def _all(flow: Flow) -> Iterator[Message]:
             yield _patient(f"{slug}.part", part.title, "Part of the conversation, after 'Part 2 of 4,'")
     for step in flow.steps:
         yield from _step(step)
+    for picture, text in flow.pictures.items():
+        yield _patient(f"{slug}.picture.{picture}", text, "What a drawing shows, for who cannot see it")
     for site in flow.sites:
         yield _patient(f"{slug}.site", site.name, "Name of a study hospital")
         yield _patient(f"{slug}.site", site.city, "Town of a study hospital; also a button")

@@ -48,7 +48,7 @@ LINES = (
     ),
     *("site_closed", "sites_full", "button_desk", "scheduled"),
     *("talk_open", "talk_over", "talk_waits", "talk_line"),
-    *("profile_short", "profile_description"),
+    *("profile_short", "profile_description", "button_pictures", "no_pictures"),
     *("button_share_phone", "emergency_line", "emergency_other", "hotline_other"),
     *("progress", "helper", "answer_line", "not_now_open", "reasons", "reasons_none", "sent", "sent_person"),
     *("reminder_set", "reminder_open", "notices_set", "copy", "noted", "share_hint", "study_desk", "the_date"),
@@ -167,6 +167,8 @@ def _patient_texts(flow: Flow) -> Iterator[tuple[str, str]]:
         yield f"safety.{sign.id}", sign.text
     for question in flow.faq:
         yield f"faq.{question.id}", question.answer
+    for picture, text in flow.pictures.items():
+        yield f"pictures.{picture}", text
     for key, text in flow.says.items():
         yield f"says.{key}", text
     for key, text in flow.phrases.items():
@@ -175,6 +177,8 @@ def _patient_texts(flow: Flow) -> Iterator[tuple[str, str]]:
 
 def _never_filled(flow: Flow) -> Iterator[tuple[str, str]]:
     """Texts that are shown as they are."""
+    for picture, text in flow.pictures.items():
+        yield f"pictures.{picture}", text
     for step in flow.steps:
         place = f"step.{step.family or step.id}"
         for text in (step.why, step.label, step.unsure_label, step.unsure_say, step.none_label):
