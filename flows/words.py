@@ -63,7 +63,18 @@ class Ear:
         return hash(self.words)  # of the two, the one that can be hashed
 
     def all(self, name: str) -> tuple[str, ...]:
-        """The words for ``name`` in this language, and in English, which people mix in. Case-folded."""
+        """The words for ``name`` in this language, and in English, which people mix in. Case-folded.
+
+        An English word that means something else here is struck: ``-no`` in Portuguese, where it is "in the".
+        """
         source = self.heard.get(name, "")
-        both = self.words.text(f"hear.{name}", source) + ";" + source
-        return tuple(dict.fromkeys(word.strip().casefold() for word in both.split(";") if word.strip()))
+        own = _words(self.words.text(f"hear.{name}", source))
+        struck = {word[1:] for word in own if word.startswith("-") and len(word) > 1}
+        both = [word for word in own if word[1:] not in struck] + [
+            word for word in _words(source) if word not in struck
+        ]
+        return tuple(dict.fromkeys(both))
+
+
+def _words(listed: str) -> list[str]:
+    return [word for part in listed.split(";") if (word := part.strip().casefold())]

@@ -54,7 +54,7 @@ def hinted(step: Step, text: str, ear: Ear) -> Option | None:
     or a telling word that only it has. Words that deny hint at nothing."""
     said = _said(text)
     if step.kind == "yes_no":
-        return _begun(step, said, ear)
+        return None if text.rstrip().endswith(ASKING) and " " in said else _begun(step, said, ear)
     if said in _listed(ear, "none") and (nothing := step.option("no")) is not None:
         return nothing
     words = set(said.split())
@@ -83,7 +83,8 @@ def _begun(step: Step, said: str, ear: Ear) -> Option | None:
         if start in _listed(ear, "not_sure"):
             return None
         if (found := names.get(start)) is not None:
-            against = _denials(ear) if found.id == "yes" else _listed(ear, "yes")
+            yes = ear.words.text(step.context, "Yes")
+            against = _denials(ear) if found.id == "yes" else _bare(yes, "yes")
             return None if any(within(word, rest) for word in against) else found
     return None
 

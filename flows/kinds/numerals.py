@@ -80,7 +80,8 @@ class Vocabulary:
         for kind, word, name in listed:
             phrase, _, value = word.partition("=")
             own = meanings.setdefault(plain(phrase).strip(" ."), [])
-            counted = f"{name}*{value.strip()}" if value and kind == "U" else ""  # a unit with its number in it
+            with_number = kind == "U" and re.fullmatch(r"\d+(\.\d+)?", value.strip())  # two months in one word
+            counted = f"{name}*{value.strip()}" if with_number else name if kind == "U" else ""
             if (meaning := (kind, counted or value.strip() or name)) not in own:
                 own.append(meaning)
         meanings.pop("", None)
