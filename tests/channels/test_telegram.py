@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from telegram.error import (
     TimedOut,
 )
 
+from bot import pictures
 from bot.channels.telegram import NAME, Telegram, fate_of, parse
 from bot.channels.transport import Cut, NeverLeft
 from bot.deliver import Delivery
@@ -209,6 +211,57 @@ def test_a_refused_message_does_not_hold_up_the_next(sending: Sending) -> None:
     sending.put(rosa, Envelope("two"))
     sending.drains()
     assert [m.text for m in rosa.chat.messages if m.from_bot] == ["two"]
+
+
+KNEES = Envelope("Your own knees.", picture="nct06570291/knee")
+
+
+def test_a_picture_goes_as_a_photo_with_its_words(sending: Sending) -> None:
+    rosa = sending.server.person("Rosa")
+    rosa.starts()
+    sending.put(rosa, KNEES)
+    sending.put(rosa, Envelope("Which knee?", ((("Left knee", "d"),),)))
+    sending.drains()
+    (call,) = sending.server.calls_of("sendPhoto")
+    assert call.params["photo"].content == pictures.png("nct06570291/knee")
+    assert call.params["caption"] == "Your own knees." and "reply_markup" not in call.params
+    assert [m.text for m in rosa.chat.messages if m.from_bot] == ["Your own knees.", "Which knee?"]
+    assert rosa.last.buttons == [["Left knee"]] and sending.server.problems == []
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [KNEES, replace(KNEES, picture="nct06570291/no_such"), replace(KNEES, picture="../../etc"), replace(KNEES, text="x" * 1025)],
+    ids=["refused", "not there", "no name of ours", "too long a caption"],
+)  # fmt: skip
+def test_where_no_photo_can_go_its_words_do(sending: Sending, envelope: Envelope) -> None:
+    rosa = sending.server.person("Rosa")
+    rosa.starts()
+    sending.server.fail("sendPhoto", times=1, code=400, description="Bad Request: IMAGE_PROCESS_FAILED")
+    sending.put(rosa, envelope)
+    sending.put(rosa, Envelope("Which knee?"))
+    sending.drains()
+    assert [m.text for m in rosa.chat.messages if m.from_bot] == [envelope.text, "Which knee?"]
+    assert sending.states() == {"sent"}
+
+
+@pytest.mark.slow
+def test_a_photo_that_must_wait_is_sent_as_a_photo(sending: Sending) -> None:
+    rosa = sending.server.person("Rosa")
+    rosa.starts()
+    sending.server.fail("sendPhoto", times=1, code=429, retry_after=1)
+    sending.put(rosa, KNEES)
+    sending.drains()
+    assert len(sending.server.calls_of("sendPhoto")) == 2 and sending.server.calls_of("sendMessage") == []
+
+
+def test_a_photo_to_somebody_who_blocked_the_bot_ends_the_lane(sending: Sending) -> None:
+    rosa = sending.server.person("Rosa")
+    rosa.starts()
+    rosa.blocks()
+    sending.put(rosa, KNEES)
+    sending.drains()
+    assert sending.states() == {"dead"} and sending.server.calls_of("sendMessage") == []
 
 
 def test_what_was_sent_leaves_no_words_in_the_outbox(sending: Sending) -> None:

@@ -142,7 +142,7 @@ def test_nonsense_is_answered_at_every_step(name: str) -> None:
 def test_every_wish_works_at_every_step(name: str) -> None:
     for step, patient in everywhere(name):
         asked = patient.conversation
-        for wish in ("help", "why", "language", "faq", "privacy", "stop", "delete", "person"):
+        for wish in ("help", "why", "pictures", "language", "faq", "privacy", "stop", "delete", "person"):
             patient.conversation = asked
             patient.says(wish)
             assert patient.text.strip(), (step.id, wish)
@@ -156,6 +156,27 @@ def test_every_wish_works_at_every_step(name: str) -> None:
         patient.says("faq").presses("What is a trial?").presses("Go on").is_at(step.id)
         patient.says("delete").presses("Yes, delete all")
         assert patient.conversation.life == "deleted"
+
+
+@pytest.mark.parametrize("locale", LANGUAGES.names)
+@pytest.mark.parametrize("name", EVERY)
+def test_pictures_are_shown_and_the_question_comes_again(name: str, locale: str) -> None:
+    """At each question that has some, by its button; the words of each go with it, and nothing is answered."""
+    flow, words = trial(name), LANGUAGES.patient(locale)
+    label = words.text("say.button_pictures", flow.says["button_pictures"])
+    for step, patient in everywhere(name, locale):
+        asked = patient.conversation
+        assert (label in [button.label for button in patient.buttons]) is bool(step.pictures), step.id
+        if step.pictures:
+            patient.presses(label)
+            *shown, question = patient.speeches
+            slug = flow.trial.slug
+            assert [speech.picture for speech in shown] == [f"{slug}/{picture}" for picture in step.pictures]
+            for picture, speech in zip(step.pictures, shown, strict=True):
+                assert speech.text == words.text(f"{slug}.picture.{picture}", flow.pictures[picture])
+                assert speech.rows == () and speech.text.strip()
+            assert question.step == step.id and not question.picture
+            assert patient.conversation == asked
 
 
 @pytest.mark.parametrize("name", EVERY)

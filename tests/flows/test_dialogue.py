@@ -56,6 +56,32 @@ def test_why_answers_and_asks_again(at: At) -> None:
     at("knee").presses("Why do you ask?").sees("for people with a sore knee", "Which knee").is_at("knee")
 
 
+@pytest.mark.parametrize(
+    "typed", ["pictures", "Show pictures", "can you show me a picture", "What does it look like?"]
+)
+def test_pictures_can_be_asked_for_in_words(at: At, typed: str) -> None:
+    patient = at("knee").says(typed).sees("L is your left knee. R is your right knee.", "Which knee").is_at("knee")
+    patient.presses("Left knee").is_at("diagnosis")
+
+
+def test_a_question_without_pictures_says_so(at: At) -> None:
+    at("diagnosis").says("pictures").sees("There is no picture for this question.", "arthritis from wear")
+    at("diagnosis").sees_not("Show pictures")
+
+
+def test_ticks_and_what_waits_for_a_yes_stay_while_pictures_are_looked_at(at: At) -> None:
+    patient = at("half_year").presses("Shot in a knee").presses("Show pictures")
+    assert [speech.picture for speech in patient.speeches][:-1] == ["nct06570291/keyhole", "nct06570291/shot"]
+    assert patient.conversation.draft == ("shot",)
+    patient.presses("Done").is_at("shot_kind")
+    patient = at("knee").replies(Gave("left", "lefft", sure=False, step="knee")).sees("Is that right?")  # type: ignore[arg-type]
+    patient.says("pictures").sees("L is your left knee.", "Is that right?").presses("Yes").is_at("diagnosis")
+
+
+def test_pictures_after_the_end_are_the_help(at: At) -> None:
+    at("knee").presses("Help").presses("Stop").presses("Stop for now").says("pictures").sees("what you can do")
+
+
 def test_a_list_is_ticked_then_sent(at: At) -> None:
     patient = at("half_year").presses("Knee operation").presses("Shot in a knee").presses("Knee operation")
     assert patient.conversation.draft == ("shot",)
