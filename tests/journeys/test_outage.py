@@ -181,8 +181,13 @@ def told_twice(person: Person) -> int:
 # ---------------------------------------------------------------------- stops
 
 
+ROUNDS = range(int(os.environ.get("ROUNDS", "1")))
+"""`make chaos` runs what follows again and again."""
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
 @pytest.mark.parametrize("mode", ["polling", "webhook"])
-def test_stops_under_load_lose_nothing_and_repeat_nothing(site: Site, mode: Mode) -> None:
+def test_stops_under_load_lose_nothing_and_repeat_nothing(site: Site, mode: Mode, _round: int) -> None:
     """T05. SIGTERM while thirty people type: the process ends by itself, with 0, and what it sent stays sent."""
     house, chance = site.bot(mode=mode), random.Random(SEED)
     start(house)
@@ -289,7 +294,8 @@ def test_a_stop_during_an_outage_loses_nothing(site: Site, postgres: Postgres) -
 # ---------------------------------------------------------------------- another way for updates to come
 
 
-def test_the_mode_may_change_while_people_type(site: Site) -> None:
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_the_mode_may_change_while_people_type(site: Site, _round: int) -> None:
     """T14. Polling, webhook, polling, and webhook again: what waits comes the new way, once."""
     house = site.bot(mode="webhook")
     with Crowd(house, 20) as crowd:

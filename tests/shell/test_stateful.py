@@ -45,7 +45,7 @@ from tests.shell.house import Housed, Time, Wire, hurries
 pytestmark = pytest.mark.slow
 
 
-STEPS = 40
+STEPS = int(os.environ.get("STEPS", "40"))
 RUNS = max(5, 25 * int(os.environ.get("EXAMPLES", "100")) // 100)
 FIRST = LIBRARY.newest("nct06570291")
 CHATS = ("501", "502", "503")
@@ -351,6 +351,7 @@ def test_anything_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     relaxed = settings(
         max_examples=RUNS,
         stateful_step_count=STEPS,
+        print_blob=True,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
