@@ -39,8 +39,8 @@ def deployment(settings: Settings, library: Library | None = None, *, drafts: bo
     library = library or load()
     if settings.trial not in library.slugs:
         raise BadSettings([f"TRIAL names no trial. Known: {', '.join(library.slugs)}."])
-    token = settings.telegram_token
-    secret = token.get_secret_value() if token else "a terminal needs no secret"
+    given = settings.telegram_token or settings.master_key
+    secret = given.get_secret_value() if given else "a terminal needs no secret"
     key = settings.master_key.get_secret_value() if settings.master_key else secret
     return Deployment(
         library=library,
@@ -52,6 +52,7 @@ def deployment(settings: Settings, library: Library | None = None, *, drafts: bo
         staff_language=settings.staff_language,
         desk_url=settings.desk_url or "",
         mail=settings.mail_server is not None,
+        chat_url=(settings.public_url or "") if settings.web_chat else "",
         hook=settings.hook_url is not None,
         key=hashlib.sha256(b"prescreen " + key.encode()).digest(),
     )
@@ -71,7 +72,7 @@ def _signed(library: Library) -> list[str]:
 
 
 def serve(settings: Settings, workers: int = 1) -> None:
-    """Telegram, until SIGTERM or SIGINT. Nobody is served a file or a language with problems."""
+    """Telegram and the web, until SIGTERM or SIGINT. Nobody is served a file or a language with problems."""
     deployed = deployment(settings, drafts=settings.allow_draft_languages)
     if problems := catalogues.check(deployed.library.flows.values()):
         raise BadTrials(problems)
@@ -106,15 +107,18 @@ async def _serve(settings: Settings, deployed: Deployment, listening: socket.soc
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    store = Store(settings.database_url)
-    channel = telegram.Telegram(settings.telegram_token.get_secret_value(), settings.telegram_api)
+    store = store_of(settings)
+    token, channel = settings.telegram_token, None
+    if token is not None:
+        channel = telegram.Telegram(token.get_secret_value(), settings.telegram_api)
     mailing, calling = mail_of(settings), _hook_of(settings)
     others = {other.name: other for other in (mailing, calling) if other is not None}
     serving = Serving(settings, store, deployed, channel, stop, others)
     try:
         await serving.run(listening)
     finally:
-        await channel.close()
+        if channel is not None:
+            await channel.close()
         if calling is not None:
             await calling.close()
         serving.house.close()

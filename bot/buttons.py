@@ -36,6 +36,15 @@ class Buttons:
         code = self.open(tag, chat, data)
         return None if code is None else _reply(flow, code)
 
+    def renew(self, flow: Flow, tag: str, chat: str, data: str) -> tuple[Reply, str] | None:
+        """The reply behind data of our own store, and the same button as it is good now: in this chat, by this key.
+
+        It proves nothing: what came from outside is to be ``read``.
+        """
+        body = data.rpartition("~")[0]
+        reply = _reply(flow, body[len(VERSION) + len(tag) :]) if body.startswith(VERSION + tag) else None
+        return None if reply is None else (reply, self.write(flow, tag, chat, reply))
+
     def seal(self, tag: str, chat: str, code: str) -> str:
         body = f"{VERSION}{tag}{code}"
         return f"{body}~{self._mac(chat, body)}"

@@ -23,6 +23,8 @@ class Deployment:
     staff_language: str = "en"
     desk_url: str = ""
     """The public address of the web inbox, without a path; "" where there is none."""
+    chat_url: str = ""
+    """The public address of the web chat, without a path; "" where there is none."""
     mail: bool = False
     """Whether there is a way to send mail."""
     hook: bool = False

@@ -86,3 +86,23 @@ class Limits:
 def _is_group(chat: str) -> bool:
     """Telegram's groups have negative numbers."""
     return chat.startswith("-")
+
+
+class Pace:
+    """How fast each of many may do something: ``rate`` a second, ``burst`` at once. Kept in memory only."""
+
+    KEPT = 10_000
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._buckets: dict[str, _Bucket] = {}
+
+    def wait(self, who: str, now: float) -> float:
+        """Counts one try, and returns 0; or the seconds until there is room for it. ``now`` is monotonic."""
+        if who not in self._buckets and len(self._buckets) >= self.KEPT:
+            self._buckets.pop(next(iter(self._buckets)))  # the oldest, which is full again by now
+        bucket = self._buckets.setdefault(who, _Bucket(self._rate, self._burst, now))
+        wait = bucket.wait(now)
+        if wait <= 0:
+            bucket.take(now)
+        return wait

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
+WEB = "web"
+"""The channel whose page is ours: it reads what is said from the transcript."""
 MAIL, HOOK = "mail", "hook"
 """Channels that only send: a chat is an address, and the one system that hears what becomes of leads."""
 SUBSCRIBER = "subscriber"
@@ -17,7 +19,7 @@ def lane_of(channel: str, chat: str) -> str:
     return f"{channel}:{chat}"
 
 
-Came = Literal["text", "press", "start", "contact", "media", "edited", "blocked", "unblocked", "elapsed"]
+Came = Literal["text", "press", "picks", "start", "contact", "media", "edited", "blocked", "unblocked", "elapsed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Inbound:
     """What was typed (under a picture, or edited in, too), or the payload of a start link, or what a reminder
     is about."""
     press: str = ""
-    """The data of the button that was pressed."""
+    """The data of the button that was pressed; for picks, of each box that was ticked, with spaces between."""
     callback: str = ""
     """What the channel wants answered at once, so that the button stops waiting."""
     message: str = ""

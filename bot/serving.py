@@ -13,12 +13,13 @@ from starlette.types import ASGIApp
 
 from bot import crash, web
 from bot.channels import telegram
+from bot.channels.web import Web
 from bot.deployment import Deployment
 from bot.house import House
 from bot.intake import Intake
 from bot.leader import Leadership, calls
 from bot.limits import Limits
-from bot.messages import Channel
+from bot.messages import WEB, Channel
 from bot.poll import Poller
 from bot.settings import Settings
 from bot.store import Store, unstorable
@@ -39,17 +40,20 @@ class Serving:
         settings: Settings,
         store: Store,
         deployed: Deployment,
-        channel: telegram.Telegram,
+        channel: telegram.Telegram | None,
         stop: asyncio.Event,
         others: Mapping[str, Channel] | None = None,
     ) -> None:
-        """``others`` are the channels that only send, by name."""
+        """``others`` are the channels that only send, by name. Without ``channel`` people come by the web chat."""
         self.settings, self.deployed, self.channel, self.stop = settings, deployed, channel, stop
-        channels = {telegram.NAME: channel, **(others or {})}
+        self.web = Web()
+        channels: dict[str, Channel] = {WEB: self.web, **(others or {})}
+        if channel is not None:
+            channels[telegram.NAME] = channel
         self.house = House(store, deployed, channels, {telegram.NAME: Limits(settings.send_speed)})
         self.house.delivery.leads = False
         self.leadership = Leadership(store)
-        self.webhook = settings.bot_mode == "webhook"
+        self.webhook = channel is not None and settings.bot_mode == "webhook"
         self.secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
 
     async def run(self, listening: socket.socket | None) -> None:
@@ -59,11 +63,14 @@ class Serving:
         house.store.make_sure()
         count = house.count if await house.begin() else None
         crash.point("started")
-        intake = Intake(telegram.parse, house.take, house.set_aside, self.channel.acknowledge, count)
+        intake = None
+        if self.channel is not None:
+            intake = Intake(telegram.parse, house.take, house.set_aside, self.channel.acknowledge, count)
         page = web.make(
-            *(house.probe, house.ready, house.measure, intake if self.webhook else None, self.secret), self._desk()
+            *(house.probe, house.ready, house.measure, intake if self.webhook else None, self.secret),
+            *(self._desk(), self._chat()),
         )
-        log.info("serving %s by %s", self.deployed.trial, self.settings.bot_mode)
+        log.info("serving %s by %s", self.deployed.trial, self.settings.bot_mode if intake else "web")
         async with asyncio.TaskGroup() as group:
             if listening is not None:
                 group.create_task(web.serve(page, listening, stop))
@@ -88,6 +95,28 @@ class Serving:
         house = self.house
         return app.make(room.Room(self.deployed, house.store, house.writer, house.clock))
 
+    def _chat(self) -> ASGIApp | None:
+        """The web chat and the trial's page, where they have an address."""
+        if not self.deployed.chat_url:
+            return None
+        from bot.chat import app, room  # noqa: PLC0415
+
+        house, settings = self.house, self.settings
+        return app.make(
+            room.Room(
+                self.deployed,
+                house.store,
+                house.take,
+                house.writer.write,
+                house.clock,
+                self.web,
+                self.stop,
+                self.deployed.chat_url,
+                (settings.telegram_name or "").lstrip("@"),
+                tuple(filter(None, settings.embed_sites.split(","))),
+            )
+        )
+
     async def _alone(self) -> bool:
         """SQLite is served by one process: a second one waits, and says so."""
         said = False
@@ -100,7 +129,7 @@ class Serving:
             await _pause(self.stop, 1.0)
         return False
 
-    async def _lead(self, intake: Intake) -> None:
+    async def _lead(self, intake: Intake | None) -> None:
         """Polls, sends and sweeps for as long as this process leads."""
         said = False
         while not self.stop.is_set():
@@ -113,7 +142,7 @@ class Serving:
             await _pause(self.stop, 1.0)
         self.leadership.release()
 
-    async def _while_leading(self, intake: Intake) -> None:
+    async def _while_leading(self, intake: Intake | None) -> None:
         over = asyncio.Event()
         try:
             await self.house.lead(self.leadership.token)
@@ -124,17 +153,24 @@ class Serving:
         log.info("this process polls, sends and sweeps")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hold(over))
-            if self.webhook:
-                url = self.settings.webhook_url or ""
-                told = partial(self.channel.by_webhook, url, self.secret)
-                group.create_task(_until_done(told, "the webhook", over))
-            else:
-                group.create_task(_poll(self.channel, Poller(self.channel, intake), over))
-            group.create_task(_until_done(partial(_introduce, self.channel, self.deployed), "the profile", over))
+            if self.channel is not None and intake is not None:
+                self._hear(self.channel, intake, group, over)
             group.create_task(self.house.delivery.run(over))
             if self.house.store.server:
                 group.create_task(self._listen(over))
             group.create_task(self._sweep(over))
+
+    def _hear(
+        self, channel: telegram.Telegram, intake: Intake, group: asyncio.TaskGroup, over: asyncio.Event
+    ) -> None:
+        """Telegram: how updates come, and how the bot introduces itself."""
+        if self.webhook:
+            url = self.settings.webhook_url or ""
+            told = partial(channel.by_webhook, url, self.secret)
+            group.create_task(_until_done(told, "the webhook", over))
+        else:
+            group.create_task(_poll(channel, Poller(channel, intake), over))
+        group.create_task(_until_done(partial(_introduce, channel, self.deployed), "the profile", over))
 
     async def _hold(self, over: asyncio.Event) -> None:
         """Until this process is told to stop, or leads no longer."""

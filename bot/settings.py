@@ -79,6 +79,18 @@ def _is_here(host: str) -> bool:
     except ValueError:
         return host == "localhost"
 
+def _origins(value: str) -> str:
+    """Addresses of other sites, with a comma between: kept as origins."""
+    found = []
+    for one in filter(None, (part.strip() for part in value.split(","))):
+        url = urlsplit(one)
+        plain = url.scheme == "http" and _is_here(url.hostname or "")
+        if not (url.scheme == "https" or plain) or not re.fullmatch(r"[a-z0-9.:\[\]-]+", url.netloc):
+            raise ValueError("not an address of a site")
+        found.append(f"{url.scheme}://{url.netloc}")
+    return ",".join(found)
+
+
 
 def _hook_secret(value: SecretStr) -> SecretStr:
     name, _, key = value.get_secret_value().partition("_")
@@ -128,6 +140,10 @@ class Settings(BaseSettings):
 REMEDIES = {
     "DATABASE_URL": "Use an address like sqlite:///var/prescreen.db or postgresql://user@host/name.",
     "TRIAL": "Use the name of a folder in flows/trials.",
+    web_chat: bool = False
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    embed_sites: Annotated[str, AfterValidator(_origins)] = ""
+    telegram_name: str | None = Field(default=None, pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,31}$")
     "KEEP_DAYS": "Use a whole number of days, 1 or more.",
     "STAFF_LANGUAGE": "Use en or zh_Hans.",
     "ALLOW_DRAFT_LANGUAGES": "Use yes or no.",
@@ -140,7 +156,13 @@ REMEDIES = {
     "WEBHOOK_SECRET": "Use 32 to 256 random letters, digits, _ or -.",
     "LISTEN": "Use host:port, like 127.0.0.1:8080.",
     "DESK_URL": "Use the public address of the web inbox without a path, like https://desk.example.org.",
-    "MASTER_KEY": "Use 32 to 256 random letters, digits, _ or -.",
+    "WEB_CHAT": "Use yes or no.",
+    "PUBLIC_URL": "Use the public address of the web chat without a path, like https://study.example.org.",
+    "EMBED_SITES": "Use https addresses of sites with commas between, like https://www.example.org.",
+    "TELEGRAM_NAME": "Use the bot's name in Telegram, like @example_study_bot.",
+    "MASTER_KEY": "Make one with `prescreen keys new`: 32 to 256 random letters, digits, _ or -. Keep it apart.",
+    "MASTER_KEYS_OLD": "Use the master keys before this one, with spaces between.",
+    "MASTER_KEY_FILE": "Use a file of mode 0600 with a master key in each line, the one to go on with first.",
     "SEND_SPEED": "Use a number above 0, up to 100; 1 is Telegram's standard.",
     "MAIL_SERVER": "Use an address like smtp://user@mail.example.org:587 or smtps://user@mail.example.org.",
     "MAIL_PASSWORD": "Use the password of the user that MAIL_SERVER names.",
@@ -185,3 +207,5 @@ def _together(settings: Settings) -> list[str]:
     if settings.hook_url is not None:
         names.append("hook_secret")
     return names
+    if settings.web_chat:
+        names += ["public_url", "listen"]

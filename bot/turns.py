@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from bot import carry
 from bot.deployment import Deployment
 from bot.desk.talking import pass_on
-from bot.desk.telling import envelope
+from bot.desk.telling import envelope, here, page_of
 from bot.handlers import handle, request
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, Inbound, chunks
-from bot.store import conversations, leads, outbox, sites, staff
+from bot.store import carries, conversations, leads, outbox, sites, staff
 from bot.store.conversations import Kept
 from bot.store.transaction import Transaction
 from flows import Reply, Turn, advance, hear, speak, start
@@ -24,7 +25,7 @@ from flows.hear import danger, wish
 from flows.kinds import KINDS, phone
 from flows.kinds.text import clean
 from flows.offers import with_options
-from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled
+from flows.reply import Asked, Elapsed, Garbled, Gave, Signalled, Ticked
 from flows.speak import COMMANDS, Speech
 from flows.turn import Ask, Deleted, Ended, Event, Menu, ReadBack, Retry, SafetyShown, Say, Show, Tell
 from flows.words import Ear, Words
@@ -65,6 +66,8 @@ class _Taking:
 
     def run(self) -> None:
         inbound = self.inbound
+        if inbound.kind == "start" and inbound.text.startswith(carry.PREFIX) and self.arrives():
+            return
         kept = conversations.current(self.db, inbound.channel, inbound.chat)
         if inbound.kind in ("blocked", "unblocked"):
             if kept is not None:
@@ -74,7 +77,8 @@ class _Taking:
                 outbox.stop_lane(self.db, inbound.channel, inbound.chat)
             return
         if kept is None:
-            self.welcome()
+            if not self.points_on():
+                self.welcome()
             return
         if not kept.reachable:
             leads.lose_chat(self.db, inbound.channel, inbound.chat, self.now, lost=False)
@@ -99,6 +103,11 @@ class _Taking:
         if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
             fresh, first = self.begin(kept.conversation.locale)
             self.write(fresh, first)
+
+    def arrives(self) -> bool:
+        """Whether a conversation goes on here that was somewhere else."""
+        inbound, code = self.inbound, self.inbound.text.removeprefix(carry.PREFIX)
+        return carry.on(self.db, self.deployment, code, inbound.channel, inbound.chat, self.now) is not None
 
     def flow(self, kept: Kept) -> Flow:
         """The version of the trial that the conversation is on, and from the contact part on, who takes nobody now.
@@ -152,6 +161,20 @@ class _Taking:
         again = inbound.kind == "press" and inbound.message == kept.pressed and not isinstance(reply, Garbled)
         return again and repeats and abs(self.now - kept.updated_at) < DOUBLE_TAP
 
+    def points_on(self) -> bool:
+        """Where a conversation went on elsewhere, that is said, unless a new one is asked for or danger is near."""
+        inbound = self.inbound
+        if inbound.kind == "start" or not carries.went(self.db, inbound.channel, inbound.chat):
+            return False
+        flow = self.deployment.library.newest(self.deployment.trial)
+        words = self.deployment.languages.patient(self._guess())
+        if danger(flow, clean(inbound.text), words) is not None:
+            return False
+        gone = Envelope(words.text("say.carried_away", flow.says["carried_away"]))
+        key = f"{inbound.channel}:{inbound.external_id}:away"
+        outbox.put(self.db, inbound.channel, inbound.chat, gone, key, self.now)
+        return True
+
     def welcome(self) -> None:
         """Somebody whom we do not know, or whose conversation is gone: it begins, and danger still comes first."""
         kept, first = self.begin(self._guess())
@@ -168,6 +191,7 @@ class _Taking:
         flow = self.deployment.library.newest(self.deployment.trial)
         first = start(flow, locale, self.now)
         source = self.inbound.text if self.inbound.kind == "start" and LINK.fullmatch(self.inbound.text) else ""
+        source = "" if source.startswith(carry.PREFIX) else source
         where = self.inbound.channel, self.inbound.chat
         return conversations.open_new(self.db, *where, first.conversation, source, self.now), first
 
@@ -181,11 +205,13 @@ class _Taking:
         words = self.deployment.languages.patient(conversation.locale)
         match inbound.kind:
             case "start":
-                return Asked("start")
+                return Garbled("stale") if inbound.text.startswith(carry.PREFIX) else Asked("start")
             case "press":
                 buttons = self.deployment.buttons
                 found = buttons.read(flow, conversation, kept.tag, inbound.chat, inbound.press)
                 return found or Garbled("stale")
+            case "picks":
+                return self._picks(flow, kept)
             case "contact":
                 return self._contact(flow, kept, words)
             case "media" | "edited" as kind:
@@ -194,6 +220,19 @@ class _Taking:
             case "elapsed":
                 return Elapsed("reminder")
         return hear(flow, conversation, clean(inbound.text), words, self.now)
+
+    def _picks(self, flow: Flow, kept: Kept) -> Reply:
+        """A whole list at once: every box that was ticked must be one of the same question."""
+        data = self.inbound.press.split()
+        if not data:
+            return Garbled("unclear")
+        read = self.deployment.buttons.read
+        found = [read(flow, kept.conversation, kept.tag, self.inbound.chat, one) for one in data]
+        ticks = [one for one in found if isinstance(one, Ticked)]
+        if len(ticks) != len(data) or len({tick.step for tick in ticks}) != 1:
+            return Garbled("stale")
+        picked, step = {tick.option for tick in ticks}, flow.step_by_id[ticks[0].step]
+        return Gave(tuple(option.id for option in step.options if option.id in picked), step=step.id)
 
     def _contact(self, flow: Flow, kept: Kept, words: Words) -> Reply:
         """A shared number counts at once if it is the sender's own; anybody else's is read back."""
@@ -235,10 +274,11 @@ class _Taking:
             conversations.save(self.db, kept, turn.conversation, self.now)
         words = self.deployment.languages.patient(turn.conversation.locale)
         menu = commands(flow, words) if turn.conversation.locale != before else ()
-        speeches = speak(flow, turn.conversation, turn.says, words, extra)
+        speeches = here(kept, speak(flow, turn.conversation, turn.says, words, extra))
         last = max((number for number, speech in enumerate(speeches) if speech.rows), default=-1)
         for number, speech in enumerate(speeches):
-            self.send(flow, kept, speech, menu, deletes, keep=not gone, question=number == last)
+            hidden = extra.get("link", "")
+            self.send(flow, kept, speech, menu, deletes, keep=not gone, question=number == last, hidden=hidden)
             menu, deletes = (), ()
 
     def office(self, flow: Flow, turn: Turn) -> Mapping[str, str]:
@@ -268,8 +308,12 @@ class _Taking:
         *,
         keep: bool,
         question: bool,
+        hidden: str = "",
     ) -> None:
-        """``question``: its buttons are what is open now. Others below it may be pressed at any time."""
+        """``question``: its buttons are what is open now. Others below it may be pressed at any time.
+
+        ``hidden`` is sent, and not kept.
+        """
         *first, last = chunks(speech.text)
         envelopes = [Envelope(text) for text in first]
         shown = envelope(self.deployment, flow, kept, speech, last)
@@ -289,7 +333,9 @@ class _Taking:
             )
         if keep and not speech.again:
             step = speech.step
-            conversations.add_message(self.db, kept.id, speech.text, self.now, outgoing=True, step=step)
+            page = page_of(kept, envelopes[-1])
+            text = speech.text.replace(hidden, "...") if hidden else speech.text
+            conversations.add_message(self.db, kept.id, text, self.now, outgoing=True, step=step, page=page)
 
 
 def commands(flow: Flow, words: Words) -> tuple[tuple[str, str], ...]:

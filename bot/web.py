@@ -43,11 +43,12 @@ def make(
     intake: Intake | None,
     secret: str,
     desk: ASGIApp | None = None,
+    chat: ASGIApp | None = None,
 ) -> Starlette:
     """``intake`` and ``secret`` for the webhook; without them only the pages for those who run it are there.
 
     ``probe`` and ``ready`` raise when the answer is no; ``measure`` gives the page of the metrics. ``desk`` are
-    the pages of the staff.
+    the pages of the staff, ``chat`` those of the people.
     """
 
     async def metrics(_request: Request) -> Response:
@@ -62,6 +63,8 @@ def make(
         routes.append(Route(PATH, Webhook(intake, secret).take, methods=["POST"]))
     if desk is not None:
         routes.append(Mount(DESK, desk))
+    if chat is not None:
+        routes.append(Mount("/", chat))
     return Starlette(routes=routes)
 
 

@@ -14,6 +14,7 @@ What = Literal[
     "stop_now", "delete_now", "start_over", "person_now", "recheck", "later",
     "status", "time", "withdraw", "slot", "withdraw_now", "send_again", "answer", "question",
     "pictures",
+    "web",
 ]  # fmt: skip
 """What somebody can ask for at any step; some of it by a second tap, inside a menu.
 

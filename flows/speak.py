@@ -120,6 +120,12 @@ def speak(
     return [speech for say in said for speech in voice.say(say)]
 
 
+def summary(flow: Flow, conversation: Conversation, words: Words) -> list[tuple[str, str]]:
+    """All that was answered, for the person to keep: short names and values, contact details last."""
+    voice = _Voice(flow, words, conversation, {})
+    return [(voice._step_label(step), voice._value(step, voice._given(step.id))) for step in voice._everything()]
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Puts values into ``{names}``. Plain replacement: a value is never a template itself."""
     if "{" not in template:
@@ -358,6 +364,8 @@ class _Voice(_Tongue):
             filled["value"] = values["said"] or self._value(step, self._given(step.id))
         if key == "reminder_set" and not values.get("day"):
             key = "reminder_open"
+        if key == "carry_link" and not self.extra.get("link"):
+            key = "carry_none"
         lines = [self._line(key)]
         if key in ("sent", "sent_person"):
             lines += [self._line("ready")] if self.flow.trial.ready else []
@@ -509,6 +517,9 @@ class _Voice(_Tongue):
     def _contact(self) -> list[Step]:
         answers = self.conversation.answers
         return [step for step in self.flow.steps if step.part == CONTACT and step.id in answers]
+
+    def _everything(self) -> list[Step]:
+        return [*self._answered(), *self._contact()]
 
     def _summary(self, steps: Sequence[Step]) -> str:
         line = self._line("answer_line")

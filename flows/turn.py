@@ -160,6 +160,11 @@ class SlotPicked:
 
 
 @dataclass(frozen=True, slots=True)
+class CarryWished:
+    """The person wants to carry on in another place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawn:
     """The person took their request back. Their answers stay with them."""
 
@@ -187,6 +192,7 @@ Event = (
     | StatusWished
     | TimesWished
     | SlotPicked
+    | CarryWished
     | Withdrawn
     | SafetyShown
     | Ended

@@ -60,6 +60,8 @@ def asked(turning: Turning, reply: Asked) -> Turn:
             return _withdraw(turning)
         case "send_again":
             return _send_again(turning)
+        case "web":
+            return turning.done(Tell("carry_link"), event=says.CarryWished())
         case "later":
             return turning.done(Tell("later"))
         case "reason":

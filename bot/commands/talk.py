@@ -19,7 +19,7 @@ def add_to(verbs: Any) -> None:
     chat = verbs.add_parser("chat", help="hold the conversation in this terminal; no token, no network")
     chat.add_argument("--language", default="en", help="the language your phone would tell (default: en)")
     chat.set_defaults(run=_chat)
-    serve = verbs.add_parser("serve", help="serve patients and staff on Telegram")
+    serve = verbs.add_parser("serve", help="serve patients and staff, on Telegram and on the web")
     serve.add_argument("--workers", type=int, default=1, metavar="N", help="processes, on PostgreSQL (default: 1)")
     serve.set_defaults(run=_serve)
 
@@ -46,8 +46,10 @@ def _lines() -> Iterator[str]:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = load("telegram_token", "staff_group")
-    if settings.bot_mode == "webhook":
+    settings = load()
+    if settings.telegram_token is not None or not settings.web_chat:
+        settings = load("telegram_token", "staff_group")
+    if settings.telegram_token is not None and settings.bot_mode == "webhook":
         settings = load("telegram_token", "staff_group", "webhook_url", "webhook_secret", "listen")
     if options.workers < 1:
         raise BadSettings(["--workers is a whole number, 1 or more."])

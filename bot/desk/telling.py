@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from bot.deployment import Deployment
 from bot.desk.cards import CONTEXT, TAG, TALKING
-from bot.messages import Envelope, chunks, parts
+from bot.messages import WEB, Envelope, chunks, parts
 from bot.store import conversations, outbox, staff
 from bot.store.conversations import Kept
 from bot.store.leads import Lead, reference
@@ -52,7 +53,7 @@ def tell(
     flow = deployment.library.flow(kept.conversation.flow)
     words = deployment.languages.patient(kept.conversation.locale)
     known = {"days": str(deployment.keep_days), **(extra or {})}
-    for number, speech in enumerate(speak(flow, kept.conversation, said, words, known)):
+    for number, speech in enumerate(here(kept, speak(flow, kept.conversation, said, words, known))):
         *first, last = chunks(speech.text)
         envelopes = [*map(Envelope, first), envelope(deployment, flow, kept, speech, last)]
         for part, one in enumerate(envelopes):
@@ -67,9 +68,10 @@ def tell(
                 question=bool(one.rows) and speech.step is not None,
             )
         step = speech.step or kept.conversation.step
+        page = page_of(kept, envelopes[-1])
         conversations.add_message(
-            db, kept.id, speech.text, now, outgoing=True, step=step, staff_id=staff_id
-        )  # fmt: skip
+            db, kept.id, speech.text, now, outgoing=True, step=step, staff_id=staff_id, page=page
+        )
 
 
 def envelope(deployment: Deployment, flow: Flow, kept: Kept, speech: Speech, text: str) -> Envelope:
@@ -87,6 +89,23 @@ def envelope(deployment: Deployment, flow: Flow, kept: Kept, speech: Speech, tex
         numbered=speech.numbered,
         picture=speech.picture,
     )
+
+
+def page_of(kept: Kept, shown: Envelope) -> dict[str, Any] | None:
+    """What the page of a chat needs to draw the message again, where the page is ours."""
+    if kept.channel != WEB:
+        return None
+    page: dict[str, Any] = {"turn": kept.revision}
+    if shown.rows:
+        page |= {"rows": [[list(button) for button in row] for row in shown.rows], "numbered": shown.numbered}
+    if shown.picture:
+        page["picture"] = shown.picture
+    return page
+
+
+def here(kept: Kept, speeches: Sequence[Speech]) -> list[Speech]:
+    """What is said in this chat: the number of a chat can only be shared where it has one."""
+    return [speech for speech in speeches if not (speech.share_phone and kept.channel == WEB)]
 
 
 def let_go(db: Transaction, deployment: Deployment, channel: str, chat: str, key: str, now: datetime) -> bool:

@@ -23,6 +23,7 @@ HANDLERS: Mapping[type, Handler] = {
     turn.TimesWished: request.times_wished,
     turn.SlotPicked: request.slot_picked,
     turn.PersonWished: request.person_wished,
+    turn.CarryWished: wishes.carry_wished,
     turn.Withdrawn: request.withdrawn,
     turn.SafetyShown: ended.safety_shown,
     turn.Ended: ended.ended,

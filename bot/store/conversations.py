@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from bot.messages import Inbound, lane_of
-from bot.store import counts
+from bot.store import carries, counts, vault
 from bot.store.tables import (
     AnswerRow,
     Attempt,
@@ -288,8 +288,10 @@ def add_message(
     step: str | None,
     staff_id: int | None = None,
 ) -> None:
-    row = {"conversation_id": conversation_id, "text": text, "outgoing": outgoing, "step": step, "at": now}
-    db.gather(_ADD_MESSAGE, {**row, "staff_id": staff_id})
+    """``page``: what a page of ours draws around the text."""
+    words = vault.sealed(vault.of_conversation(db, conversation_id), "message", {"text": text, "page": page})
+    row = {"conversation_id": conversation_id, "outgoing": outgoing, "step": step, "at": now}
+    db.gather(_ADD_MESSAGE, {**row, "staff_id": staff_id, **words})
 
 
 def hold(db: Transaction, kept: Kept, staff_id: int | None) -> None:
@@ -322,6 +324,7 @@ def talk(db: Transaction, channel: str, chat: str, since: datetime) -> list[RowM
         select(_message.c.id, _message.c.text, _message.c.outgoing, _message.c.at, _staff.c.name)
         .join(_conversation, _conversation.c.id == _message.c.conversation_id)
         .join(_staff, _staff.c.id == _message.c.staff_id)
+    page: Mapping[str, Any] | None = None,
         .where(_conversation.c.channel == channel, _conversation.c.chat == chat, _message.c.at >= since)
         .order_by(_message.c.id)
     )
@@ -392,10 +395,32 @@ def messages_of(db: Transaction, channel: str, chat: str, since: datetime) -> li
     sent = select(_outbox.c.provider_id).where(
         _outbox.c.channel == channel, _outbox.c.chat == chat, _outbox.c.sent_at >= since
     )
+    vault.release(db, keys, lane_of(channel, chat))
+    carries.forget(db, channel, chat)
     prefix = f"m:{chat}:"
     received = select(_receipt.c.external_id).where(
         _receipt.c.channel == channel,
         _receipt.c.external_id > prefix,
+def move(db: Transaction, kept: Kept, channel: str, chat: str, now: datetime) -> None:
+    """The conversation, and all that hangs on its chat, is in another chat from now on.
+
+    What was current there is kept, and no longer current.
+    """
+    old, new = kept.lane, lane_of(channel, chat)
+    here, there = {"channel": kept.channel, "chat": kept.chat}, {"channel": channel, "chat": chat}
+    db.execute(update(_conversation).where(_conversation.c.lane == new).values(lane=None))
+    db.execute(delete(_interest).where(_interest.c.channel == channel, _interest.c.chat == chat))
+    for table in (_conversation, _lead, _interest, _quarantine):
+        mine = (table.c.channel == here["channel"], table.c.chat == here["chat"])
+        db.execute(update(table).where(*mine).values(there))
+    fresh = {"lane": new, "question": "", "pressed": ""}
+    db.execute(update(_conversation).where(_conversation.c.id == kept.id).values(fresh))
+    kept.channel, kept.chat, kept.question, kept.pressed = channel, chat, "", ""
+    db.known[old], db.known[new] = None, kept
+    vault.move(db, old, new)
+    save(db, kept, kept.conversation, now)
+
+
         _receipt.c.external_id < f"m:{chat};",  # the character after the colon
         _receipt.c.at >= since,
     )

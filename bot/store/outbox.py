@@ -306,3 +306,17 @@ def forget(db: Transaction, before: datetime, most: int) -> None:
 
 def _set(db: Transaction, where: Any, **values: Any) -> None:
     db.execute(update(_outbox).where(where).values(**values))
+def carry(db: Transaction, lane: str, channel: str, chat: str) -> None:
+    """What waits in a lane goes to another chat, without its buttons: they are good in the old one only.
+
+    What is asked is dropped, as it is asked again there.
+    """
+    waits = (_outbox.c.lane == lane, _outbox.c.state == "due")
+    db.execute(delete(_outbox).where(*waits, _outbox.c.question))
+    for number, data in list(db.execute(select(_outbox.c.id, _outbox.c.envelope).where(*waits))):
+        plain = {**data, "rows": [], "again": False, "share_phone": "", "edits": "", "deletes": []}
+        to = {"channel": channel, "chat": chat, "lane": lane_of(channel, chat), "envelope": plain}
+        _set(db, _outbox.c.id == number, **to)
+    db.lanes.add(lane_of(channel, chat))
+
+

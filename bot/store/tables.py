@@ -123,8 +123,24 @@ class LeadRow(SQLModel, table=True):
             )
         ),
         Index("lead_to_escalate", "escalate_at", sqlite_where=text(_NUDGED), postgresql_where=text(_NUDGED)),
+    page: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What a page of ours draws around the text, and the turn it belongs to; None where a messenger does."""
         Index("lead_slot", "site", "slot_at", sqlite_where=text(_PICKED), postgresql_where=text(_PICKED)),
     )
+
+class Carry(SQLModel, table=True):
+    """A code by which a conversation goes on in another place, known by its hash; and where it went."""
+
+    __tablename__ = "carry"
+
+    id: int | None = Field(default=None, primary_key=True)
+    code: str = Field(unique=True)
+    lane: str = Field(index=True)
+    """Where the conversation was when the code was made."""
+    made_at: datetime
+    taken_by: str = ""
+    """The lane where it went on; "" while it did not."""
+
 
     id: int | None = Field(default=None, primary_key=True)
     conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
