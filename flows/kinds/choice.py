@@ -82,7 +82,7 @@ def _begun(step: Step, said: str, ear: Ear) -> Option | None:
         start, rest = " ".join(words[:many]), " ".join(words[many:])
         if start in _listed(ear, "not_sure"):
             return None
-        if (found := names.get(start)) is not None:
+        if (found := names.get(start)) is not None and (len(start) > 1 or dense(start) or not rest):  # "il y a"
             yes = ear.words.text(step.context, "Yes")
             against = _denials(ear) if found.id == "yes" else _bare(yes, "yes")
             return None if any(within(word, rest) for word in against) else found

@@ -35,7 +35,7 @@ _SHAPES = {
     "Y": r"(?<!\d)(?:19|20|21)\d\d(?!\d)|(?<!\d)'\d\d(?!\d)",
 }
 _VOCABULARY = Vocabulary(_LISTS, _SHAPES, months="M")
-_TELLING = re.compile("[NDMYEdwmyKQ]|HU|UH")
+_TELLING = re.compile("[NDMYEdwmyKQ]|HU|UH|UA|AU")
 _SEPARATOR = re.compile(r"(?<=\d) ?([-/.]) ?(?=\d)")
 
 
