@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from bot.words import of_staff
+
 
 class BadSettings(Exception):
     """Settings are missing or malformed; each line names a variable and the remedy."""
@@ -43,6 +45,12 @@ def _database(value: str) -> str:
         raise ValueError("not a database address") from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ValueError("not a database this version speaks")
+    return value
+
+
+def _staff_language(value: str) -> str:
+    if value not in of_staff():
+        raise ValueError("not a language that staff can read")
     return value
 
 
@@ -113,7 +121,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(_database)] = "sqlite:///var/prescreen.db"
     trial: str = Field(default="nct06570291", pattern=r"^[a-z0-9_]{1,40}$")
     keep_days: int = Field(default=30, ge=1, le=3650)
-    staff_language: Literal["en", "zh_Hans"] = "en"
+    staff_language: Annotated[str, AfterValidator(_staff_language)] = "en"
     allow_draft_languages: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
@@ -145,7 +153,7 @@ REMEDIES = {
     embed_sites: Annotated[str, AfterValidator(_origins)] = ""
     telegram_name: str | None = Field(default=None, pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,31}$")
     "KEEP_DAYS": "Use a whole number of days, 1 or more.",
-    "STAFF_LANGUAGE": "Use en or zh_Hans.",
+    "STAFF_LANGUAGE": f"Use one of: {', '.join(of_staff())}.",
     "ALLOW_DRAFT_LANGUAGES": "Use yes or no.",
     "LOG_LEVEL": "Use DEBUG, INFO, WARNING or ERROR.",
     "LOG_FORMAT": "Use text or json.",

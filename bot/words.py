@@ -98,10 +98,10 @@ class Languages:
 
         Whoever already talks in another one goes on in it.
         """
-        tags = sorted(path.name for path in folder.iterdir() if (path / "LC_MESSAGES" / "patient.po").is_file())
-        self.every = {tag: _name(tag) for tag in (SOURCE, *tags)}
+        self.every = _named(folder, "patient")
         """All there are, by their own names; ``names`` are those on offer."""
         self.names = {tag: name for tag, name in self.every.items() if offered is None or tag in offered}
+        self.of_staff = of_staff(folder)
         self._words = {
             (domain, tag): CatalogueWords(tag, self.names, _load(folder, tag, domain))
             for tag in self.every
@@ -114,15 +114,29 @@ class Languages:
     def staff(self, tag: str) -> CatalogueWords:
         return self._words["staff", tag if tag in self.every else SOURCE]
 
-    def resolve(self, tag: str | None) -> str | None:
-        """The catalogue for a phone's language tag: ``es-MX`` is es, ``zh-CN`` and ``zh-TW`` are Chinese."""
+    def resolve(self, tag: str | None, among: Collection[str] | None = None) -> str | None:
+        """The catalogue for a phone's language tag: ``es-MX`` is es, ``zh-CN`` and ``zh-TW`` are Chinese.
+
+        It is ``among`` those, or among the languages on offer.
+        """
+        among = self.names if among is None else among
         try:
             wanted = Locale.parse((tag or "").replace("_", "-"), sep="-", resolve_likely_subtags=True)
         except (UnknownLocaleError, ValueError, TypeError):
             return None
         exact = f"{wanted.language}_{wanted.script}"
-        same = [known for known in self.names if known.split("_")[0] == wanted.language]
-        return next((known for known in (exact, wanted.language, *same) if known in self.names), None)
+        same = [known for known in among if known.split("_")[0] == wanted.language]
+        return next((known for known in (exact, wanted.language, *same) if known in among), None)
+
+
+def of_staff(folder: Path = LOCALES) -> dict[str, str]:
+    """The languages that staff may choose, by their own names: the source, and each with a ``staff.po``."""
+    return _named(folder, "staff")
+
+
+def _named(folder: Path, domain: Domain) -> dict[str, str]:
+    tags = sorted(path.name for path in folder.iterdir() if (path / "LC_MESSAGES" / f"{domain}.po").is_file())
+    return {tag: _name(tag) for tag in (SOURCE, *tags)}
 
 
 def _name(tag: str) -> str:

@@ -17,6 +17,7 @@ from bot.settings import load
 from bot.store import Store, audit, sessions, staff
 from bot.store.staff import Member
 from bot.store.transaction import Transaction
+from bot.words import of_staff
 from flows.speak import fill
 
 PROBLEM, USAGE = 1, 2
@@ -31,7 +32,7 @@ def add_to(verbs: Any) -> None:
     add.add_argument("--email", metavar="ADDRESS", help="their mail address")
     add.add_argument("--role", choices=staff.ROLES, default="coordinator")
     add.add_argument("--site", action="append", default=[], metavar="ID", help="only this site; may be repeated")
-    add.add_argument("--language", choices=("en", "zh_Hans"), default="en")
+    add.add_argument("--language", choices=tuple(of_staff()), default="en")
     add.set_defaults(run=_add, wrong=add.error)
     what.add_parser("list", help="list them").set_defaults(run=_list)
     for verb, run, told in (

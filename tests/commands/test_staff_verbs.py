@@ -27,7 +27,7 @@ def test_somebody_is_added_listed_and_disabled(prescreen: Prescreen) -> None:
         *("--site", "north", "--site", "harbour", "--language", "zh_Hans"),
     )
     assert (added.code, added.err) == (0, "") and "may work leads" in added.out
-    prescreen("staff", "add", "Wu", "--email", "wu@sponsor.example", "--role", "sponsor")
+    prescreen("staff", "add", "Wu", "--email", "wu@sponsor.example", "--role", "sponsor", "--language", "es")
     listed = prescreen("staff", "list").out
     assert "site_lead" in listed and "north,harbour" in listed and "nora@site.example" in listed
     for who in (("nora",), ("--email", "wu@sponsor.example")):

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.shield import policy
+from bot.words import of_staff
 from tests.desk.acting import CONTACT, has_lead
 from tests.desk.browser import Pages, at_of, member
 from tests.shell.conftest import ANA, Desk, Somebody
@@ -205,6 +206,21 @@ def test_the_pages_speak_the_members_language(desk: Desk, pages: Pages) -> None:
     assert '<html lang="en"' in page.text
     strange = pages.browser().get("/sign-in", **{"accept-language": "zh-TW,zh;q=0.9"})
     assert "登录" in strange.text
+    strange = pages.browser().get("/sign-in", **{"accept-language": "fr,es-MX;q=0.9"})
+    assert '<html lang="es"' in strange.text and "Entrar" in strange.text
+
+
+def test_a_member_may_choose_each_language_of_the_staff_and_no_other(desk: Desk, pages: Pages) -> None:
+    has_lead(desk, due_at=desk.now - timedelta(hours=3))
+    sol = member(desk, "Sol")
+    browser = pages.browser(sol)
+    page = browser.get("/account").text
+    assert all(f'value="{tag}"' in page and name in page for tag, name in of_staff().items())
+    browser.post("/account/language", language="es")
+    page = browser.get("/").text
+    assert '<html lang="es"' in page and "Asumir" in page and "Retraso: 3 horas" in page
+    browser.post("/account/language", language="tlh")
+    assert desk.one("SELECT language FROM staff WHERE id = :id", id=sol["id"]) == "es"
 
 
 def test_an_admin_adds_changes_and_disables_staff(desk: Desk, pages: Pages) -> None:

@@ -17,7 +17,7 @@ from bot.catalogues import check
 from bot.handlers import HANDLERS
 from bot.library import load
 from bot.settings import REMEDIES, Settings
-from bot.words import Languages
+from bot.words import Languages, of_staff
 from flows import turn
 from flows.kinds import KINDS
 from flows.turn import Event
@@ -75,6 +75,15 @@ def test_the_example_environment_is_the_settings() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     names = set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
     assert names == {name.upper() for name in Settings.model_fields} == set(REMEDIES)
+
+
+def test_every_language_of_the_staff_may_be_the_groups_and_is_told_of() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    (told,) = re.findall(r"language of the staff group: ([^.]+)\.", example)
+    assert set(re.split(r", | or ", told)) == set(of_staff())
+    for tag, name in of_staff().items():
+        assert Settings(staff_language=tag).staff_language == tag and tag in REMEDIES["STAFF_LANGUAGE"]
+        assert re.search(rf"^\| {name} \| all \| all \|", README, re.MULTILINE), name
 
 
 def test_every_catalogue_is_complete() -> None:

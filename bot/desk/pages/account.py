@@ -30,7 +30,7 @@ async def show(request: Request) -> Response:
 @router.post("/account/language")
 async def language(request: Request, language: Typed = "") -> Response:
     room, caller = room_of(request), caller_of(request)
-    if language in ("en", "zh_Hans"):
+    if language in room.deployment.languages.of_staff:
         await room.writer.write(lambda db: staff.change(db, caller.member["id"], language=language))
     return go("/account?saved=1")
 
@@ -89,6 +89,7 @@ def _page(request: Request, alarm: str = "") -> Response:
         picture=segno.make(address, micro=False).svg_data_uri(scale=4, light="white", border=3),
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         shortest=passwords.SHORTEST,
+        languages=room.deployment.languages.of_staff,
         alarm=alarm,
         saved=tongue_of(request)(lines.SAVED) if "saved" in request.query_params and not alarm else "",
     )

@@ -14,6 +14,7 @@ from bot.desk.pages.queue import sites_of
 from bot.desk.pages.room import caller_of, go, render, room_of, tongue_of
 from bot.store import audit, sessions, staff
 from bot.store.transaction import Transaction
+from bot.words import SOURCE
 
 LONGEST = 60
 """Characters of a name: patients read it."""
@@ -62,7 +63,7 @@ async def add(
 
         def write(db: Transaction) -> None:
             where, known = _sites(request, sites), _role(role)
-            spoken = _language(language)
+            spoken = _language(request, language)
             try:
                 made = staff.add(
                     db, name.strip()[:LONGEST], account, spoken, email=address, role=known, sites=where
@@ -96,7 +97,8 @@ async def change(
             what = "staff.enabled" if active == "1" else "staff.disabled"
             audit.record(db, what, caller.member["id"], detail=str(number))
         else:
-            values = {"role": _role(role), "sites": _sites(request, sites), "language": _language(language)}
+            spoken = _language(request, language)
+            values = {"role": _role(role), "sites": _sites(request, sites), "language": spoken}
             staff.change(db, number, **values)
             told = f"{number} {values['role']} {','.join(values['sites'])}"
             audit.record(db, "staff.changed", caller.member["id"], detail=told)
@@ -136,8 +138,8 @@ def _role(given: str) -> str:
     return given
 
 
-def _language(given: str) -> str:
-    return given if given in ("en", "zh_Hans") else "en"
+def _language(request: Request, given: str) -> str:
+    return given if given in room_of(request).deployment.languages.of_staff else SOURCE
 
 
 def _sites(request: Request, given: list[str] | None) -> list[str]:
@@ -156,6 +158,7 @@ async def _page(request: Request, alarm: str = "", typed: dict[str, Any] | None 
         400 if alarm else 200,
         members=await room.look(staff.every),
         roles=lines.ROLE,
+        languages=room.deployment.languages.of_staff,
         sites={key: name for key, name in sites.items() if key != "desk"},
         alarm=alarm,
         saved=tongue(lines.SAVED) if "saved" in request.query_params and not alarm else "",

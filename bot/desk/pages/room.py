@@ -148,9 +148,9 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 
 def _asked_for(request: Request, room: Room) -> str:
     """The browser's language where it is one of the staff's; before anybody is signed in."""
+    languages = room.deployment.languages
     for wish in request.headers.get("accept-language", "")[:200].split(","):
-        found = room.deployment.languages.resolve(wish.partition(";")[0].strip())
-        if found in ("en", "zh_Hans"):
+        if found := languages.resolve(wish.partition(";")[0].strip(), languages.of_staff):
             return found
     return room.deployment.staff_language
 
