@@ -15,7 +15,7 @@ MARKS = "\u0900-\u0963\u0971-\u0dff"
 _SAME = str.maketrans(
     {
         **dict.fromkeys("أإآٱ", "ا"), "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ँ": "ं",
-        **dict.fromkeys("’‘ʼ`´", "'"), "œ": "oe", "æ": "ae",
+        **dict.fromkeys("’‘ʼ´", "'"), "œ": "oe", "æ": "ae",
         **dict.fromkeys(map(chr, (*range(0x64B, 0x660), 0x640, 0x670, 0x93C)), ""),
         **dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff\ufe0f", ""),
     }
