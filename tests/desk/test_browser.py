@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from bot.desk import sign_in
 from bot.desk.pages import queue
 from bot.store import Store, sessions, staff
+from bot.words import SOURCE, of_staff
 from tests.desk.acting import acts, has_lead
 from tests.desk.browser import Pages, member
 from tests.shell.conftest import Desk, Somebody
@@ -121,6 +122,22 @@ def test_every_page_is_accessible_and_fits(site: Site, chromium: Browser, width:
         assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
         assert with_nobody.evaluate("document.documentElement.scrollWidth") <= width
     with_nobody.context.close()
+
+
+@pytest.mark.parametrize("language", [tag for tag in of_staff() if tag != SOURCE])
+def test_every_page_fits_a_phone_in_each_language_of_the_staff(
+    site: Site, chromium: Browser, language: str
+) -> None:
+    with site.page(chromium, 390) as page:
+        with site.desk.store.begin() as db:
+            staff.change(db, site.nora["id"], language=language)
+        for path in (*PATHS, "/insight", "/export"):
+            page.goto(f"{site.url}/desk{path}")
+            for summary in page.locator("summary").all():
+                summary.click()
+            assert page.evaluate("document.documentElement.lang") == language.replace("_", "-"), path
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+            assert page.evaluate(SMALL) == [], path
 
 
 def test_claimed_and_undone_by_keyboard_alone(site: Site, chromium: Browser) -> None:
