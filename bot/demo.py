@@ -96,7 +96,7 @@ class _Person:
         assert kept is not None
         self.does("press", press=self.deployment.buttons.write(flow, kept.tag, self.chat, reply))
 
-    def does(self, kind: Any, **values: str) -> None:
+    def does(self, kind: Any, **values: Any) -> None:
         self.said += 1
         self.at += PACE
         inbound = Inbound(CHANNEL, f"{self.chat}:{self.said}", self.chat, self.chat, kind, **values)

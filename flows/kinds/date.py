@@ -221,13 +221,14 @@ def _chinese_weekday(found: list[Token]) -> list[Token] | None:
 
 
 def _counted(found: list[Token]) -> list[Token] | None:
-    """A unit that holds its own number: ``شهرين`` is two months, ``полгода`` half a year."""
-    unit, _, count = found[0].value.partition("*")
-    return [Token("N", count), found[0]._replace(value=unit)] if count else None
+    """A unit that holds its own number: ``شهرين`` is two months, ``год`` one year where no number stands before."""
+    unit, _, count = found[-1].value.partition("*")
+    number = found[0] if len(found) > 1 else Token("N", count)
+    return [number, found[-1]._replace(value=unit)] if count else None
 
 
 _REWRITES: tuple[tuple[re.Pattern[str], Callable[[list[Token]], list[Token] | None]], ...] = (
-    (re.compile("U"), _counted),
+    (re.compile("N?U"), _counted),
     (re.compile("a(?=H?U)"), lambda found: [found[0]._replace(kind="N")]),
     (re.compile("a"), lambda found: [found[0]._replace(kind="?")]),
     (re.compile("N@"), _month_number),
@@ -353,7 +354,7 @@ def _lately(tokens: list[Token], today: date, about: bool) -> Found | None:
 
 _GRAMMAR: tuple[tuple[re.Pattern[str], Callable[[list[Token], date, bool], Found | None]], ...] = (
     (re.compile("[DN]M[Yy]?|M[DN]?[Yy]?|[Yy]M[DN]?|[DN]m|m[DN]?|[Yy]"), _calendar),
-    (re.compile("A?(?:NH?U|HU|NUH|(?<=A)UH)(?:&?NU)?A?|UHA|UA|AU"), _ago),
+    (re.compile("A?(?:NH?U|HU|NUH|(?<=A)UH)(?:&?NU)?A?|UHA"), _ago),
     (re.compile("E"), _numeric),
     (re.compile("[dw]"), _relative),
     (re.compile("K|LK|KL|wK|Kw"), _weekday),
