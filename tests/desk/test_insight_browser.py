@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
@@ -13,6 +15,7 @@ from tests.desk.test_browser import SMALL, Site, chromium, site
 __all__ = ["chromium", "site"]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium")]
 
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 FOUND = {
     "groups": [["poster7", "en", "", {"started": 40, "consented": 30, "finished": 20, "may_fit": 12}],
                ["poster7", "en", "north", {"sent": 9, "reached": 7}]],
@@ -22,8 +25,13 @@ FOUND = {
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_new_pages_are_accessible_and_fit(site: Site, chromium: Browser, width: int) -> None:
-    """No policy is broken, axe finds nothing serious, and each chart has drawn something."""
+def test_the_new_pages_are_accessible_and_fit(
+    site: Site, chromium: Browser, width: int, request: pytest.FixtureRequest
+) -> None:
+    """No policy is broken, axe finds nothing serious, and each chart has drawn something.
+
+    With ``--update`` the picture of the numbers is taken anew.
+    """
     looks(site.desk, lambda db: insight.keep(db, site.desk.deployment.trial, FOUND, site.desk.now))
     has_lead(site.desk, "509", contact=CONTACT)
     with site.page(chromium, width) as page:
@@ -38,6 +46,8 @@ def test_the_new_pages_are_accessible_and_fit(site: Site, chromium: Browser, wid
                     ".getImageData(0, 0, it.width, it.height).data.some(byte => byte))"
                 )
                 assert drawn == [True] * 3
+                if width == 1280 and request.config.getoption("--update"):
+                    page.screenshot(path=PICTURES / "insight.png")
             grave = [found["id"] for found in Axe().run(page).response["violations"]
                      if found["impact"] in ("serious", "critical")]  # fmt: skip
             assert grave == [], path

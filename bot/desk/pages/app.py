@@ -11,6 +11,7 @@ from bot.desk.actions import NotThere
 from bot.desk.pages import (
     account,
     acts,
+    audit,
     counts,
     entry,
     exports,
@@ -30,7 +31,7 @@ from bot.shield import Shield
 
 OPEN = (statics, entry, shared)
 """For everybody."""
-ROOMS = (queue, lead, acts, talk, hanging, counts, insight, exports, people, sites, account)
+ROOMS = (queue, lead, acts, talk, hanging, counts, insight, exports, people, sites, audit, account)
 """For those who are signed in: each has a ``router``. What more a page asks for, it asks itself."""
 
 

@@ -105,6 +105,7 @@ def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, 
         "row": row,
         "lead": lead,
         "sheet": cards.sheet(lead),
+        "given": {point.criterion: _given(cards, flow, point) for point in cards.sheet(lead).points or ()},
         "asked": {point.criterion: _asked(flow, point, patient) for point in cards.sheet(lead).points or ()},
         "greetings": _greetings(cards, flow, lead, caller.member, patient),
         "patient_lang": lead["locale"].replace("_", "-"),
@@ -180,6 +181,22 @@ def _asked(flow: Flow, point: Point, patient: CatalogueWords) -> list[str]:
     found = [flow.step_by_id[StepId(step)] for step in steps if step in flow.step_by_id]
     texts = [patient.text(step.context, step.text) for step in found]
     return [text for text in texts if "{" not in text]  # one that names another answer is whole in the chat only
+
+
+def _given(cards: Cards, flow: Flow, point: Point) -> list[str]:
+    """The buttons that were pressed for a point, as the caller reads them: "In the body: Not sure"."""
+    words, shown = cards.patient, []
+    for code in point.because:
+        step_id, _, answer = code.rpartition(".")
+        step = flow.step_by_id.get(StepId(step_id))
+        option = step.option(answer) if step else None
+        if step is None or not (option or answer == "not_sure"):
+            continue
+        unsure = step.unsure_label and words.text(step.context, step.unsure_label)
+        unsure = unsure or words.text("say.button_not_sure", flow.says["button_not_sure"])
+        value = words.text(step.context, option.label) if option else unsure
+        shown.append(f"{words.text(step.context, step.label)}: {value}")
+    return shown
 
 
 def _answers(cards: Cards, flow: Flow, kept: Kept) -> list[tuple[str, str, str]]:

@@ -29,8 +29,51 @@ HAPPENED = {
     "share_made": "A link was made",
     "share_opened": "The shared link was opened",
     "share_revoked": "The shared link was revoked",
+    "took_over": "Began to write in the chat",
+    "said": "Wrote in the chat",
+    "handed_back": "Handed the chat back",
+    "slot_picked": "The person picked a time for the call",
+    "asked_for_person": "The person asked for somebody of the team",
+    "nudged": "The group was asked who takes it",
+    "second_named": "A second person was asked",
+    "site_lead_told": "Those who lead the site were told",
+    "slipped": "The person was told that the call is late",
 }
 """The steps of a lead's history."""
+
+AUDITED = {
+    "lead.opened": "Opened a lead",
+    "lead.merged": "Merged two leads",
+    "lead.different": "Told two leads apart",
+    "share.made": "Made a link to a lead",
+    "share.opened": "A shared link was opened",
+    "share.refused": "A shared link was refused",
+    "share.revoked": "A shared link was revoked",
+    "export": "Exported leads without names",
+    "export.identified": "Exported leads with names",
+    "sign_in.link": "A link to sign in was made",
+    "sign_in.by_link": "Signed in by a link",
+    "sign_in.by_password": "Signed in by a password",
+    "sign_out": "Signed out",
+    "password.set": "Set a password",
+    "staff.added": "Added or changed somebody of the staff",
+    "staff.changed": "Changed somebody's role",
+    "staff.disabled": "Disabled somebody",
+    "staff.enabled": "Enabled somebody again",
+    "site.changed": "Changed how a site works",
+    "site.silent": "A silent site gets no new leads",
+}
+"""What is in the audit. What is not named here is shown by its code."""
+FAMILIES = {
+    "": "everything",
+    "lead": "Leads that were opened or merged",
+    "share": "Shared links",
+    "export": "Exports",
+    "sign_in": "Signing in",
+    "staff": "Staff and their roles",
+    "site": "Sites",
+}
+"""What the audit can be looked through by."""
 
 VIEWS = {
     "to_call": "To call",
@@ -83,6 +126,8 @@ HIDDEN = "hidden"
 NO_SOURCE = "without a code"
 NO_SITE = "no site yet, or the study desk"
 
+EMPTIED = "all details are deleted"
+
 ALIVE = "good until {time}"
 OVER = "over since {time}"
 REVOKED = "revoked"
@@ -112,7 +157,7 @@ BAD_PHONE = "This is no phone number."
 LINES: tuple[str, ...] = (
     *HAPPENED.values(), *VIEWS.values(), *ROLE.values(), *SITE_STATUS.values(),
     *EXPORT_FORM.values(), *COLUMN.values(), *FINDING.values(), YES, NO, STOPPED, HIDDEN, NO_SOURCE, NO_SITE,
-    ALIVE, OVER, REVOKED, NOT_OPENED,
+    *AUDITED.values(), *FAMILIES.values(), EMPTIED, ALIVE, OVER, REVOKED, NOT_OPENED,
     CHANGED, NO_REASON, NO_TIME, NO_NAME, NO_WAY, NOT_A_NUMBER, NOT_AN_ADDRESS, TAKEN, NOT_YOURSELF,
     NOT_RIGHT, TOO_OFTEN, SENT, OLD_LINK, NOT_THE_CODE, NOT_THE_PASSWORD, DIFFERENT, NO_ADDRESS, SAVED,
     BAD_CAPACITY, BAD_PHONE,

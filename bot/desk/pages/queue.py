@@ -179,7 +179,7 @@ def row_of(room: Room, tongue: Tongue, lead: Lead) -> Row:
         lead,
         leads.reference(lead["id"]),
         tongue(STATUS[lead["status"]]),
-        tongue(FIT[lead["outcome"]]),
+        tongue(FIT[lead["outcome"]] if lead["status"] != "withdrawn" else lines.EMPTIED),
         sum(flag["status"] == "REVIEW" for flag in lead["flags"]),
         room.deployment.languages.every.get(lead["locale"], lead["locale"]),
         cards.site(lead) or tongue("Study desk"),
