@@ -31,7 +31,10 @@ def on(db: Transaction, deployment: Deployment, code: str, channel: str, chat: s
     kept = conversations.current(db, here, old)
     if kept is None or _both_sent(db, deployment, kept, channel, chat) or not carries.take(db, code, to):
         return None
-    outbox.carry(db, lane, channel, chat)
+    if here == WEB:
+        outbox.stop_lane(db, here, old)  # its page has shown all of it
+    else:
+        outbox.carry(db, lane, channel, chat)
     conversations.move(db, kept, channel, chat, now)
     flow = deployment.library.flow(kept.conversation.flow)
     said: list[Say] = [Tell("carried")]

@@ -59,7 +59,7 @@ async def here(request: Request) -> Response:
     moving = partial(carry.on, deployment=room.deployment, code=code, channel=NAME, chat=chat, now=room.clock())
     if await room.write(moving) is None:
         return render(request, "trouble.html", tongue_for(request), 410, line="carry_stale")
-    answer = go(request, "/chat?new=1#open")
+    answer = go(request, "/chat?new=1")
     remember(request, answer, token)
     return answer
 

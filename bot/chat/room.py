@@ -62,7 +62,7 @@ class Room:
     """The bot's name in Telegram, without the @; "" where there is none."""
     embed_sites: tuple[str, ...] = ()
     """The origins that may show the chat inside a page of theirs."""
-    pace: Pace = field(default_factory=lambda: Pace(1.0, 20))
+    pace: Pace = field(default_factory=lambda: Pace(1.0, 40))
     """How fast one chat may talk."""
     crowd: Pace = field(default_factory=lambda: Pace(5.0, 120))
     """How fast one address may: behind it may be a whole hospital."""

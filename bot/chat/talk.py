@@ -86,7 +86,7 @@ async def start(request: Request) -> Response:
         return first(request, 403, "web_too_old")
     chat = chat_here(request)
     if chat and await room.look(lambda db: conversations.current(db, NAME, chat)) is not None:
-        return go(request, "/chat#open")  # pressed twice, or in two windows
+        return go(request, "/chat")  # pressed twice, or in two windows
     if room.births.wait(address_of(request), time.monotonic()) > 0:
         return first(request, 429, "web_too_fast")
     form = await request.form()
@@ -102,7 +102,7 @@ async def start(request: Request) -> Response:
     except Exception as error:
         log.error("a chat could not begin: %s", type(error).__name__)
         return first(request, 503, "web_trouble")
-    answer = go(request, "/chat?new=1#open")
+    answer = go(request, "/chat?new=1")
     remember(request, answer, token)
     return answer
 
@@ -136,7 +136,7 @@ async def say(request: Request) -> Response:
         consented = CONSENT in before.kept.conversation.answers
         return _gone(request, "deleted" if consented else "declined", before.tongue.words.locale)
     if SCRIPT not in request.headers:
-        return go(request, "/chat#open")
+        return go(request, f"/chat#m{after.now}")
     since = _field(form, "since")
     return JSONResponse(news(request, after, int(since) if since.isdecimal() else 0, _field(form, "lang")))
 
@@ -152,6 +152,7 @@ def news(request: Request, view: View, since: int, lang: str = "") -> dict[str, 
         "open": environment().get_template("_open.html").render(values),
         "turn": view.turn,
         "last": view.last,
+        "now": view.now,
     }
 
 

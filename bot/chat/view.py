@@ -20,6 +20,7 @@ from flows.reply import Asked, Gave, Reply, Ticked
 
 TYPES = {"phone": "tel", "email": "email"}
 """What a browser should offer for a kind of question; anything else is text."""
+TYPED = ("date", "number", "measure", "text", "phone", "email")
 KNOWN = {"phone": "tel", "email": "email", "first_name": "given-name", "last_name": "family-name",
          "town": "address-level2"}  # fmt: skip
 """What a browser may fill in by itself."""
@@ -65,11 +66,15 @@ class View:
     turn: int
     wishes: tuple[Knob, ...]
     """What can be asked for at any time."""
+    typed: bool
+    """The question wants words, not a tap."""
     field: str
-    """The type of the field to type in; "" where nothing can be typed."""
+    """The type of the field to type in."""
     known: str
     last: int
     """The id of the newest message."""
+    now: int
+    """The id of the first message that nothing was said to yet."""
 
 
 def see(db: Transaction, room: Room, chat: str) -> View | None:
@@ -94,10 +99,17 @@ def see(db: Transaction, room: Room, chat: str) -> View | None:
         pressable[-1] if pressable else None,
         drawn.turn,
         drawn.wishes(),
+        not asked or (step is not None and step.kind in TYPED and kept.conversation.pending is None),
         TYPES.get(step.kind, "text") if asked and step is not None else "text",
         KNOWN.get(step.id, "off") if asked and step is not None else "off",
         rows[-1]["id"] if rows else 0,
+        _unanswered(rows),
     )
+
+
+def _unanswered(rows: Sequence[RowMapping]) -> int:
+    mine = max((row["id"] for row in rows if not row["outgoing"]), default=0)
+    return next((int(row["id"]) for row in rows if row["id"] > mine), mine)
 
 
 def _closed(db: Transaction, flow: Flow, kept: Kept) -> frozenset[str]:

@@ -11,7 +11,14 @@
   let timer = 0;
 
   const tell = (text) => { if (status.textContent !== text) status.textContent = text; };
-  const inView = (it) => it && it.scrollIntoView({ block: "nearest" });
+
+  // What is new from its beginning; its end, with what can be answered, where both fit.
+  function settle() {
+    const first = document.getElementById("m" + said.now) || open;
+    const fits = open.getBoundingClientRect().bottom - first.getBoundingClientRect().top < window.innerHeight - 90;
+    if (fits) open.scrollIntoView({ block: "end" });
+    else first.scrollIntoView({ block: "start" });
+  }
 
   function show(news, mine) {
     if (news.reload) return window.location.reload();
@@ -35,9 +42,8 @@
     }
     said.last = news.last;
     said.turn = news.turn;
-    const last = log.lastElementChild;
-    inView(open);
-    if (last && last.getBoundingClientRect().top < 0) last.scrollIntoView({ block: "start" });
+    said.now = news.now;
+    settle();
   }
 
   async function attempt() {
@@ -125,10 +131,6 @@
     }
   });
 
-  if (log.lastElementChild && window.location.hash !== "#m") {
-    const first = open.firstElementChild;
-    (first || log.lastElementChild).scrollIntoView({ block: "end" });
-    const question = log.lastElementChild;
-    if (question.getBoundingClientRect().top < 0) question.scrollIntoView({ block: "start" });
-  }
+  if (document.readyState === "complete") settle();
+  else window.addEventListener("load", settle);
 })();
