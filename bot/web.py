@@ -29,7 +29,7 @@ BIGGEST = 1_000_000
 MOST = 200
 """Updates in hand at once; above it Telegram is asked to wait, which is true back-pressure."""
 COME_BACK = {"Retry-After": "5"}
-PATH, DESK = "/telegram", "/desk"
+PATH, DESK, DEMO = "/telegram", "/desk", "/demo"
 LAST_CALLS = 3
 """Seconds that calls already under way get when the process stops. One may never be sent to its end."""
 
@@ -44,11 +44,12 @@ def make(
     secret: str,
     desk: ASGIApp | None = None,
     chat: ASGIApp | None = None,
+    demo: ASGIApp | None = None,
 ) -> Starlette:
     """``intake`` and ``secret`` for the webhook; without them only the pages for those who run it are there.
 
     ``probe`` and ``ready`` raise when the answer is no; ``measure`` gives the page of the metrics. ``desk`` are
-    the pages of the staff, ``chat`` those of the people.
+    the pages of the staff, ``chat`` those of the people, ``demo`` shows both at once.
     """
 
     async def metrics(_request: Request) -> Response:
@@ -63,6 +64,8 @@ def make(
         routes.append(Route(PATH, Webhook(intake, secret).take, methods=["POST"]))
     if desk is not None:
         routes.append(Mount(DESK, desk))
+    if demo is not None:
+        routes.append(Mount(DEMO, demo))
     if chat is not None:
         routes.append(Mount("/", chat))
     return Starlette(routes=routes)
@@ -145,9 +148,15 @@ class _Server(uvicorn.Server):
 
 
 def listener(address: str) -> socket.socket:
-    """Takes ``host:port``. Raises OSError when the port is in use."""
+    """Takes ``host:port``. Raises OSError when the port is in use.
+
+    What it accepts sends at once, too: otherwise the end of each answer would wait 40 ms for the other side to
+    confirm its beginning. asyncio sees to that only for sockets that name their protocol, which these do not.
+    """
     host, _, port = address.rpartition(":")
-    return socket.create_server((host, int(port)))
+    found = socket.create_server((host, int(port)))
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return found
 
 
 async def serve(application: Starlette, listening: socket.socket, stop: asyncio.Event) -> None:

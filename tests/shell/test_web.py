@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -186,3 +187,10 @@ def test_without_a_webhook_only_the_health_pages_are_there() -> None:
 def test_a_port_in_use_is_an_error_at_once() -> None:
     with web.listener("127.0.0.1:0") as taken, pytest.raises(OSError):
         web.listener(f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_the_end_of_an_answer_does_not_wait_for_its_beginning_to_be_confirmed() -> None:
+    with web.listener("127.0.0.1:0") as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
