@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup chat test test-fast check bench chaos postgresql chromium pictures
+.PHONY: setup demo chat test test-fast check bench chaos postgresql chromium pictures
 
 setup: .venv/.ready
 
@@ -26,6 +26,9 @@ chromium:
 	printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s/$(BIN)/python" -m bot "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $(BIN)/prescreen
 	chmod +x $(BIN)/prescreen
 	touch $@
+
+demo: setup ## all of it in a browser, with invented people: no token, no network
+	@$(BIN)/prescreen demo
 
 chat: setup ## hold the whole conversation in this terminal
 	@$(BIN)/prescreen chat

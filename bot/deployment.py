@@ -32,6 +32,9 @@ class Deployment:
     key: bytes = b"of a terminal"
     """What every other secret of this deployment is made from."""
 
+    demo: bool = False
+    """Everybody in it is invented. No setting turns this on: the demo lets its visitor in as staff."""
+
     def secret(self, purpose: str) -> bytes:
         """A key of 32 bytes for one purpose, which tells nothing of the others."""
         return hashlib.blake2b(purpose.encode(), key=self.key[:64], digest_size=32).digest()

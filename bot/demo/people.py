@@ -18,7 +18,7 @@ from flows.conversation import Conversation
 from flows.flow import Flow
 from flows.reply import Confirmed, Gave, Reply, Sent, Ticked
 
-PEOPLE = Path(__file__).parent.parent / "examples" / "demo.toml"
+PEOPLE = Path(__file__).parent.parent.parent / "examples" / "demo.toml"
 CHANNEL = "web"
 PACE = timedelta(seconds=12)
 """How long an invented person thinks about an answer."""

@@ -49,4 +49,5 @@ def make(room: Room) -> ASGIApp:
     pages.add_exception_handler(HTTPException, guard.not_there)
     pages.add_exception_handler(RequestValidationError, guard.unreadable)
     pages.add_exception_handler(Exception, guard.failed)
-    return Shield(pages, https=room.deployment.desk_url.startswith("https:"))
+    framed_by = ("'self'",) if room.deployment.demo else ()
+    return Shield(pages, https=room.deployment.desk_url.startswith("https:"), framed_by=framed_by)
