@@ -24,7 +24,7 @@ Domain = Literal["patient", "staff"]
 SOURCE = "en"
 LOCALES = Path(__file__).parent.parent / "locales"
 
-_NAMES = {"en": "English", "es": "Español", "zh_Hans": "简体中文"}
+_NAMES = {"pt_BR": "Português do Brasil", "zh_Hans": "简体中文"}
 """Names for the language menu where the locale data's own are less usual."""
 _FORMATS = {"en": "en_GB"}
 """Dates with the day first: 14 November 2026."""
@@ -85,6 +85,10 @@ class CatalogueWords:
         return Locale.parse(_FORMATS.get(self.locale, self.locale))
 
     @cached_property
+    def right_to_left(self) -> bool:
+        return self._format.text_direction == "rtl"
+
+    @cached_property
     def region(self) -> str | None:
         """The country that a national phone number is read in, if the language alone gives one."""
         return {"zh_Hans": "CN"}.get(self.locale)
@@ -103,10 +107,14 @@ class Languages:
         self.names = {tag: name for tag, name in self.every.items() if offered is None or tag in offered}
         self.of_staff = of_staff(folder)
         self._words = {
-            (domain, tag): CatalogueWords(tag, self.names, _load(folder, tag, domain))
+            (domain, tag): CatalogueWords(tag, self._first(tag), _load(folder, tag, domain))
             for tag in self.every
             for domain in ("patient", "staff")
         }
+
+    def _first(self, tag: str) -> dict[str, str]:
+        """Those on offer, the one that is spoken now before the others: it is the likeliest guess."""
+        return {**{name: self.names[name] for name in (tag,) if name in self.names}, **self.names}
 
     def patient(self, tag: str) -> CatalogueWords:
         return self._words["patient", tag if tag in self.every else SOURCE]
@@ -135,12 +143,14 @@ def of_staff(folder: Path = LOCALES) -> dict[str, str]:
 
 
 def _named(folder: Path, domain: Domain) -> dict[str, str]:
-    tags = sorted(path.name for path in folder.iterdir() if (path / "LC_MESSAGES" / f"{domain}.po").is_file())
-    return {tag: _name(tag) for tag in (SOURCE, *tags)}
+    """The source first, then by their own names: Latin letters before the others."""
+    tags = [path.name for path in folder.iterdir() if (path / "LC_MESSAGES" / f"{domain}.po").is_file()]
+    return {tag: _name(tag) for tag in (SOURCE, *sorted(tags, key=_name))}
 
 
 def _name(tag: str) -> str:
-    return _NAMES.get(tag) or (Locale.parse(tag).get_display_name() or tag).capitalize()
+    name = _NAMES.get(tag) or Locale.parse(tag).get_display_name() or tag
+    return name[0].upper() + name[1:]
 
 
 def _load(folder: Path, tag: str, domain: str) -> gettext.NullTranslations:

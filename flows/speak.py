@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from flows import turn as says
 from flows.answer import Answer, Span, StepId, Value
+from flows.bidi import isolated
 from flows.conversation import Conversation, Pending
 from flows.flow import CHECK, CONSENT, CONTACT, SITE, Flow, Option, Step
 from flows.kinds import KINDS, measure
@@ -24,7 +25,7 @@ from flows.turn import Ask, Menu, ReadBack, Retry, Say, Show, Tell
 from flows.wishing import slot_text
 from flows.words import Words
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}(\.?)")
 _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = {name: date(2024, 1, number) for number, name in enumerate(_NAMES, 1)}
 _DAY = re.compile(rf"\b({'|'.join(_WEEK)})\b")
@@ -117,7 +118,10 @@ def speak(
     ``extra`` holds what only the shell knows: a reference number, a due day, the days answers are kept.
     """
     voice = _Voice(flow, words, conversation, extra or {})
-    return [speech for say in said for speech in voice.say(say)]
+    speeches = [speech for say in said for speech in voice.say(say)]
+    if words.right_to_left:
+        return [replace(speech, text=isolated(speech.text)) for speech in speeches]
+    return speeches
 
 
 def summary(flow: Flow, conversation: Conversation, words: Words) -> list[tuple[str, str]]:
@@ -127,10 +131,18 @@ def summary(flow: Flow, conversation: Conversation, words: Words) -> list[tuple[
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Puts values into ``{names}``. Plain replacement: a value is never a template itself."""
+    """Puts values into ``{names}``. Plain replacement: a value is never a template itself.
+
+    After a value that ends with a full stop, such as "Ltd.", there is no second one.
+    """
     if "{" not in template:
         return template
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+    return _PLACEHOLDER.sub(lambda found: _put(found, values), template)
+
+
+def _put(found: re.Match[str], values: Mapping[str, str]) -> str:
+    value = values.get(found[1], f"{{{found[1]}}}")
+    return value if value.endswith(".") else value + found[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +209,8 @@ class _Tongue:
                 rows.append((Button(f"{tick} {label}", Ticked(option.id, step.id)),))
             else:
                 rows.append((Button(label, Gave(option.id, step=step.id)),))
+        if step.source == "languages":
+            rows = _in_pairs(rows)
         if step.kind == "checklist":
             none = self._own(step, step.none_label) if step.none_label else self._line("button_none_of_these")
             if draft:
@@ -455,7 +469,7 @@ class _Voice(_Tongue):
         rows: list[tuple[Button, ...]] = []
         match key:
             case "language":
-                rows = [(Button(n, Asked("language", tag)),) for tag, n in self.words.languages.items()]
+                rows = _in_pairs([(Button(n, Asked("language", t)),) for t, n in self.words.languages.items()])
             case "faq":
                 rows = [
                     (Button(self.words.text(f"faq.{q.id}", q.text), Asked("faq", q.id)),) for q in self.flow.faq
@@ -605,6 +619,13 @@ class _Voice(_Tongue):
         ]
         other = self._line("emergency_other" if kind == "emergency" else "hotline_other")
         return ". ".join(lines) + ". " + other if lines else other
+
+
+def _in_pairs(rows: Sequence[tuple[Button, ...]]) -> list[tuple[Button, ...]]:
+    """Two short buttons side by side; of an odd number the first keeps a row of its own."""
+    odd = len(rows) % 2
+    pairs = zip(rows[odd::2], rows[odd + 1 :: 2], strict=True)
+    return [*rows[:odd], *(one + other for one, other in pairs)]
 
 
 class _Lazy(dict[str, str]):

@@ -24,6 +24,10 @@ class Words(Protocol):
     def languages(self) -> Mapping[str, str]:
         """Every language on offer, by its own name: ``{"es": "Español"}``."""
 
+    @property
+    def right_to_left(self) -> bool:
+        """Whether the language is written so."""
+
     def text(self, context: str, source: str) -> str:
         """The translation of ``source`` in ``context``, placeholders untouched."""
 

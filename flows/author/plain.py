@@ -16,6 +16,7 @@ class PlainWords:
 
     locale: str = "en"
     languages: Mapping[str, str] = field(default_factory=lambda: {"en": "English"})
+    right_to_left: bool = False
 
     def text(self, context: str, source: str) -> str:
         return source

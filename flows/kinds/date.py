@@ -35,7 +35,7 @@ _SHAPES = {
     "Y": r"(?<!\d)(?:19|20|21)\d\d(?!\d)|(?<!\d)'\d\d(?!\d)",
 }
 _VOCABULARY = Vocabulary(_LISTS, _SHAPES, months="M")
-_TELLING = re.compile("[NDMYEdwmyKQ]|HU|UH|UA|AU")
+_TELLING = re.compile("[NDMYEdwmyKQ]|HU|UH")
 _SEPARATOR = re.compile(r"(?<=\d) ?([-/.]) ?(?=\d)")
 
 
@@ -220,15 +220,20 @@ def _chinese_weekday(found: list[Token]) -> list[Token] | None:
     return [week, Token("K", str(number - 1))] if number and fits else None
 
 
-def _counted(found: list[Token]) -> list[Token] | None:
-    """A unit that holds its own number: ``شهرين`` is two months, ``год`` one year where no number stands before."""
-    unit, _, count = found[-1].value.partition("*")
-    number = found[0] if len(found) > 1 else Token("N", count)
-    return [number, found[-1]._replace(value=unit)] if count else None
+def _one(found: list[Token]) -> list[Token] | None:
+    """A unit that holds its own number: ``شهرين`` is two months, ``год`` is one year if it stands alone."""
+    unit, _, count = found[0].value.partition("*")
+    return [Token("N", count), found[0]._replace(value=unit)] if count else None
+
+
+def _uncounted(found: list[Token]) -> list[Token] | None:
+    """``1964 год`` and ``2 месяц``: such a unit beside a number, a month or a year is a unit like any other."""
+    return [found[0]._replace(value=found[0].value.partition("*")[0])]
 
 
 _REWRITES: tuple[tuple[re.Pattern[str], Callable[[list[Token]], list[Token] | None]], ...] = (
-    (re.compile("N?U"), _counted),
+    (re.compile("(?<![NaYyHLT])U(?![YMQNDK#])"), _one),
+    (re.compile("U"), _uncounted),
     (re.compile("a(?=H?U)"), lambda found: [found[0]._replace(kind="N")]),
     (re.compile("a"), lambda found: [found[0]._replace(kind="?")]),
     (re.compile("N@"), _month_number),

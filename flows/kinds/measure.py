@@ -148,7 +148,8 @@ _FEET, _STONES = partial(_together, "ft"), partial(_together, "st")
 _FORMS: Mapping[str, Mapping[str, Callable[..., Decimal | None]]] = {
     "cm": {
         "Nc": _of("cm"), "Nm": _of("m"), "Ni": _of("in"), "Nf": _FEET, "NfN": _FEET, "NfNi": _FEET,
-        "NmN": _metres, "mN": partial(_metres, Decimal(1)), "mNN": partial(_metres, Decimal(1)), "NmNN": _metres, "NmNc": lambda metres, cm: metres * 100 + cm, "NmNNc": _metres,
+        "NmN": _metres, "NmNN": _metres, "mN": partial(_metres, Decimal(1)), "mNN": partial(_metres, Decimal(1)),
+        "NmNc": lambda metres, cm: metres * 100 + cm, "NmNNc": _metres,
     },
     "kg": {
         "Nk": _of("kg"), "Nl": _of("lb"), "Nj": _of("jin"), "Ns": _STONES, "NsN": _STONES, "NsNl": _STONES,
