@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo chat test test-fast check bench chaos postgresql chromium pictures
+.PHONY: setup demo chat test test-fast check bench chaos guards sbom postgresql chromium pictures
 
 setup: .venv/.ready
 
@@ -42,12 +42,22 @@ test-fast: setup ## while you work: no bot process, fewer random dialogues
 chaos: setup postgresql ## the long storm: 200 kills over 1,000 people, on SQLite and on PostgreSQL with 4 workers
 	$(BIN)/python -m tests.chaos
 
-check: setup ## format, lint, types, import contracts, trial files, catalogues
+check: setup ## format, lint, static scan, types, import contracts, trial files, catalogues
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit -q -c pyproject.toml -r bot flows
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/prescreen check
+
+guards: setup postgresql ## takes each guard away in turn: a test must miss it
+	$(BIN)/python -m tests.guards
+
+sbom: setup ## what runs, with versions and hashes, as CycloneDX
+	@mkdir -p var
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
+	  --validate --output-reproducible -o var/sbom.cdx.json
+	@echo "Wrote var/sbom.cdx.json."
 
 pictures: setup chromium ## the PNGs of the drawings, after one was changed
 	$(BIN)/python -m tests.pictures
