@@ -7,7 +7,8 @@ from datetime import datetime
 from bot.deployment import Deployment
 from bot.desk.cards import Cards
 from bot.messages import Envelope
-from bot.store import outbox
+from bot.store import outbox, staff
+from bot.store.outbox import Due
 from bot.store.sites import SiteNow
 from bot.store.staff import Member
 from bot.store.transaction import Transaction
@@ -26,7 +27,7 @@ def tell_member(
     ``key`` is a name that no other message has; ``subject`` stands above a mail.
     """
     if member["telegram_id"] is not None:
-        chat, envelope = str(member["telegram_id"]), Envelope(text)
+        chat, envelope = str(member["telegram_id"]), Envelope(text, subject=subject, key=key)
         outbox.put(db, deployment.staff_channel, chat, envelope, key, now, priority=outbox.STAFF)
         return True
     return mail_member(db, deployment, member, subject, text, key, now)
@@ -42,6 +43,16 @@ def mail_member(
     envelope = Envelope(text + below, subject=subject, key=key)
     outbox.put(db, MAIL, member["email"], envelope, key, now, priority=outbox.STAFF)
     return True
+
+
+def by_mail_instead(db: Transaction, deployment: Deployment, due: Due, now: datetime) -> None:
+    """The bot may not write to this member: what stands under a subject, which names nobody, goes by mail."""
+    member = staff.by_telegram(db, due.chat) if due.channel == deployment.staff_channel else None
+    if member is None:
+        return
+    for letter in outbox.waiting_for(db, due.channel, due.chat):
+        if letter.subject:
+            mail_member(db, deployment, member, letter.subject, letter.text, f"{letter.key}:by_mail", now)
 
 
 def site_name(cards: Cards, site: SiteNow) -> str:

@@ -233,7 +233,10 @@ def hand_back(db: Transaction, deployment: Deployment, due: Due, now: datetime) 
     leads.record(db, lead["id"], "release", now, member["id"], "unreachable")
     let_go(db, deployment, lead["channel"], lead["chat"], f"lead:{lead['id']}:{due.id}", now)
     fresh = leads.get(db, lead["id"])
-    if fresh is None or not deployment.staff_group:
+    if fresh is None:
+        return
+    notices.moved(db, deployment, fresh, "release", f"back:{due.id}", now)
+    if not deployment.staff_group:
         return
     cards = cards_for(deployment, flow, deployment.staff_language)
     card = cards.notice(fresh)
