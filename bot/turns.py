@@ -11,7 +11,7 @@ from functools import lru_cache
 from bot import carry
 from bot.deployment import Deployment
 from bot.desk.talking import pass_on
-from bot.desk.telling import envelope, here, page_of
+from bot.desk.telling import envelope, here, page_of, place_of
 from bot.handlers import handle, request
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, Inbound, chunks
@@ -264,7 +264,7 @@ class _Taking:
         """Events to rows, the conversation, then the words: what is kept is what the person will see."""
         flow = flow or self.deployment.library.flow(turn.conversation.flow)
         happening = Happening(self.deployment, flow, kept, turn.conversation, self.now)
-        extra = {"days": str(self.deployment.keep_days), **self.office(flow, turn)}
+        extra = {"days": str(self.deployment.keep_days), **place_of(kept), **self.office(flow, turn)}
         deletes = self._said_here(turn)
         before, gone = kept.conversation.locale, False
         for event in turn.events:

@@ -405,6 +405,8 @@ class _Voice(_Tongue):
             return self._day(date.fromisoformat(value))
         if name == "slot" and value:
             return self._slot(datetime.fromisoformat(value))
+        if name == "app":
+            return self._line(f"app_{value}")
         if name == "city" and (site := self.flow.site(value)):
             return self.words.text(f"{self.flow.trial.slug}.site", site.city)
         if name == "hours":
@@ -606,6 +608,8 @@ class _Voice(_Tongue):
         return None
 
     def _named(self, step: Step) -> str:
+            case "app":
+                return self._line("app_messenger")
         """How an earlier answer is named in a later question."""
         value = self._given(step.id)
         option = step.option(value) if isinstance(value, str) else None

@@ -52,7 +52,7 @@ def tell(
     """Says something in a conversation outside its turns. ``staff_id`` is who says it, if it is not the bot."""
     flow = deployment.library.flow(kept.conversation.flow)
     words = deployment.languages.patient(kept.conversation.locale)
-    known = {"days": str(deployment.keep_days), **(extra or {})}
+    known = {"days": str(deployment.keep_days), **place_of(kept), **(extra or {})}
     for number, speech in enumerate(here(kept, speak(flow, kept.conversation, said, words, known))):
         *first, last = chunks(speech.text)
         envelopes = [*map(Envelope, first), envelope(deployment, flow, kept, speech, last)]
@@ -101,6 +101,11 @@ def page_of(kept: Kept, shown: Envelope) -> dict[str, Any] | None:
     if shown.picture:
         page["picture"] = shown.picture
     return page
+
+
+def place_of(kept: Kept) -> dict[str, str]:
+    """What is told of where a chat is kept."""
+    return {"app": "web"} if kept.channel == WEB else {}
 
 
 def here(kept: Kept, speeches: Sequence[Speech]) -> list[Speech]:

@@ -20,7 +20,7 @@ _SENTENCE = re.compile(r"[.!?:]\s+|\n")
 _WORD = re.compile(r"[\w'-]+")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
-_FILLED = {"item", "short_title", "sponsor", "contact", "countries", "cities", "days", "site", "hours", "phone"}
+_FILLED = {"app", "item", "short_title", "sponsor", "contact", "countries", "cities", "days", "site", "hours", "phone"}
 """What the text and the help of a question may mention besides earlier answers."""
 
 LINES = (

@@ -15,9 +15,9 @@
   // What is new from its beginning; its end, with what can be answered, where both fit.
   function settle() {
     const first = document.getElementById("m" + said.now) || open;
-    const fits = open.getBoundingClientRect().bottom - first.getBoundingClientRect().top < window.innerHeight - 90;
-    if (fits) open.scrollIntoView({ block: "end" });
-    else first.scrollIntoView({ block: "start" });
+    const top = first.getBoundingClientRect().top - 70, bottom = open.getBoundingClientRect().bottom + 16;
+    const fits = bottom - top < window.innerHeight;
+    window.scrollBy(0, fits ? bottom - window.innerHeight : top); // no scrollIntoView: it moves where Tab begins
   }
 
   function show(news, mine) {
