@@ -43,7 +43,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "advance": ((turns, "advance"),),
     "speak: says to speech": ((turns, "speak"),),
     "writing the buttons": ((buttons.Buttons, "write"),),
-    "envelope and chunks": ((turns._Taking, "envelope"), (turns, "chunks")),
+    "envelope and chunks": ((turns, "envelope"), (turns, "chunks")),
     "handlers: events to rows": ((turns, "handle"),),
     "rows of the transcript": ((conversations, "add_message"),),
     "the conversation's row": ((conversations, "save"),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 import pyotp
@@ -33,7 +34,12 @@ _COMMON = frozenset(
 """What the long passwords of the published lists are made of, once or in a row, with digits around them."""
 
 _hasher = PasswordHasher()
-_NOBODYS = _hasher.hash("the password of nobody")
+
+
+@cache
+def _nobodys() -> str:
+    """A hash to look at where there is no account, so that it takes as long."""
+    return _hasher.hash("the password of nobody")
 
 
 def keep(password: str) -> str:
@@ -44,7 +50,7 @@ def keep(password: str) -> str:
 def fits(kept: str, password: str) -> bool:
     """Whether it is the password. Where there is none (``kept`` is "") the answer takes as long, and is no."""
     try:
-        _hasher.verify(kept or _NOBODYS, password[: LONGEST + 1])
+        _hasher.verify(kept or _nobodys(), password[: LONGEST + 1])
     except (VerificationError, InvalidHashError):
         return False
     return bool(kept)
