@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -140,16 +140,48 @@ def test_closed_days_do_not_count(clinic: Clinic, sent: str, nudge: str, second:
         assert clinic.lead()["escalated"] == step + 1
 
 
-def test_over_the_change_to_summer_time(clinic: Clinic) -> None:
-    """On Friday at 18:45 in Madrid there is a quarter of an hour left; on Monday the clocks have changed."""
+MADRID = ZoneInfo("Europe/Madrid")
+
+
+@pytest.mark.parametrize(
+    ("hours", "sent", "steps"),
+    [
+        pytest.param(
+            *("Mon-Fri 09:00-19:00", "2027-03-26T18:45", ("2027-03-29T09:15", "2027-03-29T10:45", "2027-03-30T09:00")),
+            id="to summer time, over a weekend",
+        ),
+        pytest.param(
+            *("Mon-Fri 09:00-19:00", "2027-10-29T18:45", ("2027-11-01T09:15", "2027-11-01T10:45", "2027-11-02T09:00")),
+            id="to winter time, over a weekend",
+        ),
+        pytest.param(
+            *("Mon-Sun 01:00-06:00", "2027-03-28T01:45", ("2027-03-28T03:15", "2027-03-28T04:45", "2027-03-29T01:00")),
+            id="in the hour that is left out",
+        ),
+    ],
+)  # fmt: skip
+def test_over_a_change_of_the_clocks(clinic: Clinic, hours: str, sent: str, steps: tuple[str, ...]) -> None:
+    """Each step once, when so much of the site's own time is over: at the minute, and not one before."""
+
+    def at(text: str, minutes: int = 0) -> None:
+        there = datetime.fromisoformat(text).replace(tzinfo=MADRID).astimezone(UTC) + timedelta(minutes=minutes)
+        clinic.at(there.astimezone(ZONE).replace(tzinfo=None).isoformat())
+
     with clinic.store.begin() as db:
         flow = clinic.deployment.library.newest("nct06570291")
-        hours = {"timezone": "Europe/Madrid", "hours": "Mon-Fri 09:00-19:00", "holidays": ""}
-        sites.change(db, flow, "north", clinic.now, **hours)
-    clinic.at("2027-03-27T01:45")  # 18:45 on Friday 26 March 2027 in Madrid
+        values = {"timezone": "Europe/Madrid", "hours": hours, "holidays": ""}
+        sites.change(db, flow, "north", clinic.now, **values)
+    at(sent)
     sends(clinic)
-    assert asked(clinic.at("2027-03-29T15:14")) == []  # 09:14 in Madrid, in summer time
-    assert asked(clinic.at("2027-03-29T15:15")) == [NUDGE]
+    for step, moment in enumerate(steps):
+        at(moment, -1)
+        assert clinic.lead()["escalated"] == step
+        at(moment)
+        assert clinic.lead()["escalated"] == step + 1
+    at(steps[-1], 60)
+    assert [what for what in clinic.history() if what in ("nudged", "second_named", "site_lead_told")] == [
+        "nudged", "second_named", "site_lead_told",
+    ]  # fmt: skip
 
 
 def test_a_claim_stops_it_and_giving_it_back_begins_it_anew(clinic: Clinic) -> None:
