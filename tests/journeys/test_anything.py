@@ -364,7 +364,7 @@ def test_staff_without_a_private_chat_get_the_sheet_when_they_start_one(shared: 
     li.starts()
     li.sees("You are on the staff list")
     li.presses("Claim", chat=shared.team.chat)
-    assert li.sees(reference).protected
+    assert li.sees("criteria version").protected
     assert shared.server.problems == []
 
 
