@@ -556,6 +556,8 @@ class _Voice(_Tongue):
             return self._own(step, step.unsure_label) if step.unsure_label else self._line("button_not_sure")
         if step.id == SITE:
             return self._site(str(value))
+        if step.source == "languages":
+            return self.words.languages.get(str(value), str(value))
         if isinstance(value, str) and (option := step.option(value)) is not None:
             return self._label(step, option)
         if value == () and step.none_label:

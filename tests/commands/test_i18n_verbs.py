@@ -18,9 +18,10 @@ from tests.commands.conftest import Prescreen
 
 @pytest.fixture
 def locales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the catalogues that the commands work on."""
+    """A copy of the catalogues of two languages, that the commands work on."""
     folder = tmp_path / "locales"
-    shutil.copytree(LOCALES, folder)
+    for tag in ("es", "zh_Hans"):
+        shutil.copytree(LOCALES / tag, folder / tag)
     for function in (catalogues.check, catalogues.update):
         monkeypatch.setattr(function, "__defaults__", (folder,))
     catalogues.update(load().flows.values(), folder)
@@ -103,9 +104,10 @@ def test_a_language_without_words_for_patients_is_a_problem(prescreen: Prescreen
 
 @pytest.fixture
 def signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the catalogues where languages can be signed."""
+    """A copy of the catalogues where two languages can be signed."""
     folder = tmp_path / "locales"
-    shutil.copytree(LOCALES, folder)
+    for tag in ("es", "zh_Hans"):
+        shutil.copytree(LOCALES / tag, folder / tag)
     for function in (signatures.every, signatures.sign):
         monkeypatch.setattr(function, "__defaults__", (folder,))
     return folder

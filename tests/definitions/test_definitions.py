@@ -12,6 +12,7 @@ from bot.library import load
 from flows.answer import Answer, StepId
 from flows.author.check import check
 from flows.author.walk import walk, ways_to
+from flows.bidi import isolated
 from flows.conversation import Conversation
 from flows.flow import OUTCOMES, Flow, Step
 from flows.machine import machine_of, place
@@ -173,7 +174,8 @@ def test_pictures_are_shown_and_the_question_comes_again(name: str, locale: str)
             slug = flow.trial.slug
             assert [speech.picture for speech in shown] == [f"{slug}/{picture}" for picture in step.pictures]
             for picture, speech in zip(step.pictures, shown, strict=True):
-                assert speech.text == words.text(f"{slug}.picture.{picture}", flow.pictures[picture])
+                said = words.text(f"{slug}.picture.{picture}", flow.pictures[picture])
+                assert speech.text == (isolated(said) if words.right_to_left else said)
                 assert speech.rows == () and speech.text.strip()
             assert question.step == step.id and not question.picture
             assert patient.conversation == asked
