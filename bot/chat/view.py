@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy.engine import RowMapping
 
 from bot.chat.room import Room, Tongue
 from bot.messages import WEB
@@ -107,7 +105,7 @@ def see(db: Transaction, room: Room, chat: str) -> View | None:
     )
 
 
-def _unanswered(rows: Sequence[RowMapping]) -> int:
+def _unanswered(rows: Sequence[Mapping[str, Any]]) -> int:
     mine = max((row["id"] for row in rows if not row["outgoing"]), default=0)
     return next((int(row["id"]) for row in rows if row["id"] > mine), mine)
 
@@ -129,7 +127,7 @@ class _Drawing:
     turn: int
     """The newest turn that has something to press: what is older is history."""
 
-    def message(self, row: RowMapping) -> Message:
+    def message(self, row: Mapping[str, Any]) -> Message:
         page = row["page"] or {}
         parts = row["text"].split("\n\n")
         step = self.flow.step_by_id.get(StepId(row["step"])) if row["step"] else None

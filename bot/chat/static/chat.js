@@ -37,7 +37,8 @@
       open.innerHTML = news.open;
       const field = document.getElementById("text");
       if (field && keep) field.value = keep;
-      if (field && (mine ? typing && !open.querySelector(".boxes, .knobs:not(.small)") : typing)) field.focus();
+      const wanted = open.firstElementChild.matches(".write"); // the question wants words, not a tap
+      if (field && typing && (wanted || !mine)) field.focus();
       else if (mine || here) open.focus({ preventScroll: true });
     }
     said.last = news.last;
