@@ -50,3 +50,12 @@ def test_libraries_that_write_addresses_are_quiet(capsys: pytest.CaptureFixture[
     for name in logs.QUIET:
         logging.getLogger(name).info("canary")
     assert "canary" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_event_is_one_line_whatever_is_in_it(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.begin("INFO", form)
+    logging.getLogger("bot").info("a%sb", "\r\n2026-11-22 CRITICAL bot all is lost\x85\u2028\u202e\x1b[31m\x00")
+    line = capsys.readouterr().err
+    assert len(line.splitlines()) == 1 and "\x1b" not in line and "\u202e" not in line and "\x00" not in line
+    assert "all is lost" in line
