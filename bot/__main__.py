@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from bot import logs
-from bot.commands import author, backup, desk, doctor, export, i18n, qr, sites, talk
+from bot.commands import author, backup, desk, doctor, export, i18n, keys, qr, sites, talk
 from bot.library import BadTrials
-from bot.settings import REMEDIES, BadSettings
-from bot.store import BadDatabase
+from bot.settings import REMEDIES, WRONG_KEY, BadSettings
+from bot.store import BadDatabase, BadKey
 
 PROBLEM, USAGE = 1, 2
 
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         prog="prescreen", description="The kind first conversation about a clinical trial."
     )
     verbs = made.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    for group in (talk, author, desk, sites, qr, export, doctor, backup, i18n):
+    for group in (talk, author, desk, sites, qr, export, doctor, backup, keys, i18n):
         group.add_to(verbs)
     return made
 
@@ -44,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"DATABASE_URL names no database that can be used ({error}). {REMEDIES['DATABASE_URL']}",
             file=sys.stderr,
         )
+        return USAGE
+    except BadKey as error:
+        print(f"{error} {WRONG_KEY}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         return 0

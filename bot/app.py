@@ -7,6 +7,7 @@ import hashlib
 import logging
 import signal
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from bot.channels.hook import Hook
 from bot.channels.mail import Mail
 from bot.deployment import Deployment
 from bot.house import House, now
+from bot.keyring import keyring
 from bot.library import BadTrials, Library, load
 from bot.messages import Inbound
 from bot.serving import Serving
@@ -39,9 +41,8 @@ def deployment(settings: Settings, library: Library | None = None, *, drafts: bo
     library = library or load()
     if settings.trial not in library.slugs:
         raise BadSettings([f"TRIAL names no trial. Known: {', '.join(library.slugs)}."])
-    given = settings.telegram_token or settings.master_key
-    secret = given.get_secret_value() if given else "a terminal needs no secret"
-    key = settings.master_key.get_secret_value() if settings.master_key else secret
+    token = settings.telegram_token
+    secret = token.get_secret_value() if token else "a terminal needs no secret"
     return Deployment(
         library=library,
         languages=Languages(offered=None if drafts else _signed(library)),
@@ -51,11 +52,23 @@ def deployment(settings: Settings, library: Library | None = None, *, drafts: bo
         staff_group=str(settings.staff_group) if settings.staff_group else "",
         staff_language=settings.staff_language,
         desk_url=settings.desk_url or "",
-        mail=settings.mail_server is not None,
         chat_url=(settings.public_url or "") if settings.web_chat else "",
+        mail=settings.mail_server is not None,
         hook=settings.hook_url is not None,
-        key=hashlib.sha256(b"prescreen " + key.encode()).digest(),
     )
+
+
+def store_of(settings: Settings) -> Store:
+    """The database of a deployment. Raises BadDatabase, BadSettings and BadKey."""
+    return Store(settings.database_url, keyring(settings))
+
+
+def on(store: Store, deployed: Deployment, settings: Settings) -> Deployment:
+    """The deployment with the secrets that its database keeps, which outlive the token and the master key."""
+    if settings.telegram_token is None:
+        made = Buttons(hashlib.sha256(b"prescreen buttons " + store.secret).digest())
+        deployed = replace(deployed, buttons=made)
+    return replace(deployed, key=store.secret)
 
 
 def _signed(library: Library) -> list[str]:
@@ -76,8 +89,8 @@ def serve(settings: Settings, workers: int = 1) -> None:
     deployed = deployment(settings, drafts=settings.allow_draft_languages)
     if problems := catalogues.check(deployed.library.flows.values()):
         raise BadTrials(problems)
-    listening = _listener(settings)
-    store = Store(settings.database_url)
+    listening = listener(settings)
+    store = store_of(settings)
     if workers > 1 and not store.server:
         raise BadSettings(["DATABASE_URL names SQLite, which one process serves. Use PostgreSQL, or one worker."])
     for found in examine(store, datetime.now(UTC)):
@@ -94,7 +107,7 @@ def serve(settings: Settings, workers: int = 1) -> None:
         work()
     else:
         keep(workers, work)
-        store = Store(settings.database_url)
+        store = store_of(settings)
         with store.begin() as db:
             conversations.beat(db, datetime.now(UTC), running=False)
         store.close()
@@ -102,7 +115,6 @@ def serve(settings: Settings, workers: int = 1) -> None:
 
 
 async def _serve(settings: Settings, deployed: Deployment, listening: socket.socket | None) -> None:
-    assert settings.telegram_token is not None
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -113,7 +125,7 @@ async def _serve(settings: Settings, deployed: Deployment, listening: socket.soc
         channel = telegram.Telegram(token.get_secret_value(), settings.telegram_api)
     mailing, calling = mail_of(settings), _hook_of(settings)
     others = {other.name: other for other in (mailing, calling) if other is not None}
-    serving = Serving(settings, store, deployed, channel, stop, others)
+    serving = Serving(settings, store, on(store, deployed, settings), channel, stop, others)
     try:
         await serving.run(listening)
     finally:
@@ -142,19 +154,28 @@ def _hook_of(settings: Settings) -> Hook | None:
     return Hook(settings.hook_url, secret, now, private=settings.hook_private)
 
 
-def _listener(settings: Settings) -> socket.socket | None:
+def serve_demo(settings: Settings, listening: socket.socket | None) -> None:
+    """The web chat and the inbox, filled with invented people, until it is told to stop."""
+    asyncio.run(_serve(settings, replace(deployment(settings), demo=True), listening))
+
+
+TAKEN = "LISTEN cannot be used: the port is taken or not ours. Choose another."
+
+
+def listener(settings: Settings, taken: str = TAKEN) -> socket.socket | None:
+    """The port, taken. Raises BadSettings with the words ``taken`` where it cannot be."""
     try:
         return web.listener(settings.listen) if settings.listen else None
     except (OSError, OverflowError):
-        raise BadSettings(["LISTEN cannot be used: the port is taken or not ours. Choose another."]) from None
+        raise BadSettings([taken]) from None
 
 
 async def chat(settings: Settings, language: str, lines: Any) -> None:
     """The whole conversation in a terminal. ``lines`` yields what is typed; its end ends the chat."""
-    store = Store(settings.database_url)
+    store = store_of(settings)
     store.make_sure()
     console = Console()
-    house = House(store, deployment(settings), {CONSOLE: console})
+    house = House(store, on(store, deployment(settings), settings), {CONSOLE: console})
     try:
         await house.take(Inbound(CONSOLE, console.key(), ME, ME, "start", language=language))
         await house.delivery.drain()

@@ -81,7 +81,7 @@ class House:
     def _set_aside(self, update: Mapping[str, Any], inbound: Inbound | None, db: Transaction) -> None:
         at = db.at
         db.counts["set_aside", ""] += 1
-        conversations.set_aside(db, self.deployed.staff_channel, inbound.chat if inbound else "", update, at)
+        conversations.set_aside(db, self.deployed.staff_channel, inbound.chat if inbound else _chat_in(update), update, at)
         if inbound is None or inbound.group:
             return
         flow = self.deployed.library.newest(self.deployed.trial)
@@ -196,3 +196,19 @@ class House:
     def _time(self, db: Transaction) -> datetime:
         """The database's own clock, which all processes share."""
         return clock_of(db) or db.at
+
+
+def _chat_in(update: Any) -> str:
+    """Whose an update is that nobody could read: it is kept under their key, and goes when they ask for it; else ""."""
+    waiting = [update]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Mapping):
+            for name in ("chat", "from"):
+                found = one.get(name)
+                if isinstance(found, Mapping) and isinstance(found.get("id"), int | str):
+                    return str(found["id"])
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return ""

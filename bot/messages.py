@@ -74,6 +74,8 @@ class Envelope:
     """Messages of this chat that go, by the provider's ids, where the channel can."""
     commands: tuple[tuple[str, str], ...] = ()
     """The chat's command menu from now on: name and words."""
+    to: str = ""
+    """The address it goes to, where the row may not name it: a person's own. The chat is then one of ours."""
     subject: str = ""
     """What stands above it, where the channel has such a line."""
     picture: str = ""
@@ -98,6 +100,8 @@ class Envelope:
         }
         if self.key or self.subject:  # the release before knows neither, and has no channel that needs them
             data |= {"subject": self.subject, "key": self.key}
+        if self.to:
+            data |= {"to": self.to}
         if self.picture:
             data |= {"picture": self.picture}
         return data

@@ -38,6 +38,12 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _secrets(value: SecretStr) -> SecretStr:
+    for one in value.get_secret_value().split():
+        _secret(SecretStr(one))
+    return value
+
+
 def _database(value: str) -> str:
     try:
         url = make_url(value)
@@ -139,6 +145,8 @@ class Settings(BaseSettings):
 
     mail_server: Annotated[str, AfterValidator(_mail_server)] | None = None
     mail_password: SecretStr | None = None
+    master_keys_old: Annotated[SecretStr, AfterValidator(_secrets)] | None = None
+    master_key_file: str | None = None
     mail_from: Annotated[str, AfterValidator(_mail_from)] | None = None
     hook_url: Annotated[str, AfterValidator(_hook_url)] | None = None
     hook_secret: Annotated[SecretStr, AfterValidator(_hook_secret)] | None = None
@@ -149,6 +157,7 @@ REMEDIES = {
     "DATABASE_URL": "Use an address like sqlite:///var/prescreen.db or postgresql://user@host/name.",
     "TRIAL": "Use the name of a folder in flows/trials.",
     web_chat: bool = False
+WRONG_KEY = "Set MASTER_KEY, or MASTER_KEYS_OLD, to the key that this database was last served with."
     public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     embed_sites: Annotated[str, AfterValidator(_origins)] = ""
     telegram_name: str | None = Field(default=None, pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,31}$")
@@ -198,6 +207,8 @@ def load(*needed: str, **given: Any) -> Settings:
     if settings.hook_url and settings.hook_url.startswith("http:") and not settings.hook_private:
         problems.append(f"HOOK_URL is not valid. {REMEDIES['HOOK_URL']}")
     wanted = dict.fromkeys((*needed, *_together(settings)))
+    if settings.master_key_file is not None:  # the other way to say the same
+        wanted.pop("master_key", None)
     missing = [name for name in wanted if getattr(settings, name) is None and name not in bad]
     problems += [f"{name.upper()} is missing. {REMEDIES[name.upper()]}" for name in missing]
     if problems:

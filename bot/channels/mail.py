@@ -57,7 +57,7 @@ class Mail:
     async def send(self, chat: str, envelope: Envelope, last: str) -> Sent:
         """``last`` means nothing here: a mail takes no other one's place."""
         try:
-            to = checked(chat)
+            to = checked(envelope.to or chat)
             message = self._message(to, envelope)
         except ValueError:  # not an address, or a line break where none may be: it would be refused for ever
             return Sent("refused", code="malformed")

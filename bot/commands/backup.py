@@ -19,14 +19,19 @@ from urllib.parse import quote
 from sqlalchemy.engine import URL, make_url
 from sqlmodel import SQLModel
 
+from bot import sealed_file
+from bot.app import store_of
+from bot.keyring import keyring
 from bot.leader import LEADING
 from bot.settings import load
-from bot.store import BadDatabase, Store, conversations, outbox
+from bot.store import BadDatabase, BadKey, Store, conversations, outbox
+from bot.store.vault import Keyring
 
 PROBLEM = 1
-OWN = frozenset({"alembic_version", "attempt", "heartbeat"})
+OWN = frozenset({"alembic_version", "attempt", "data_key", "heartbeat"})
 """Tables about the house itself: a database that holds nothing else is empty."""
-CLEAR = "The file is not encrypted: it holds what patients told us. Keep it where only you can read it."
+APART = "The file is sealed under the master key. Keep the key in another place: without it, nothing comes back."
+DAMAGED = "The copy is damaged, or none of ours. Nothing was changed."
 SQLITE, POSTGRES = b"SQLite format 3\0", b"PGDMP"
 """How the two kinds of copies begin."""
 
@@ -36,11 +41,11 @@ class Refused(Exception):
 
 
 def add_to(verbs: Any) -> None:
-    backup = verbs.add_parser("backup", help="copy the database into a file, also while it is served", epilog=CLEAR)
+    backup = verbs.add_parser("backup", help="copy the database into a file, also while it is served", epilog=APART)
     backup.add_argument("file", type=Path, help="where to; it must not exist yet")
     backup.set_defaults(run=_backup)
     restore = verbs.add_parser(
-        "restore", help="put a copy in the place of the database; then nothing is sent until `resume`", epilog=CLEAR
+        "restore", help="put a copy in the place of the database; then nothing is sent until `resume`", epilog=APART
     )
     restore.add_argument("file", type=Path, help="what `prescreen backup` made")
     restore.add_argument("--force", action="store_true", help="even if the database is not empty: it is lost")
@@ -50,11 +55,13 @@ def add_to(verbs: Any) -> None:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    return _kindly(_save, make_url(load().database_url), options.file)
+    settings = load()
+    return _kindly(_save, make_url(settings.database_url), options.file, keyring(settings))
 
 
 def _restore(options: argparse.Namespace) -> int:
-    return _kindly(_bring_back, make_url(load().database_url), options.file, options.force)
+    settings = load()
+    return _kindly(_bring_back, make_url(settings.database_url), options.file, options.force, keyring(settings))
 
 
 def _kindly(do: Any, *given: Any) -> int:
@@ -70,7 +77,7 @@ def _kindly(do: Any, *given: Any) -> int:
 
 
 def _resume(_options: argparse.Namespace) -> int:
-    store = Store(load().database_url)
+    store = store_of(load())
     with store.begin() as db:
         house, waiting = conversations.heartbeat(db), outbox.waiting(db)
         conversations.beat(db, db.at, paused=False)
@@ -85,7 +92,7 @@ def _resume(_options: argparse.Namespace) -> int:
 # ---------------------------------------------------------------------- there
 
 
-def _save(url: URL, file: Path) -> str:
+def _save(url: URL, file: Path, keys: Keyring) -> str:
     """The copy has its name only once it is whole, and nobody else may read it."""
     if file.exists():
         raise Refused("There is a file of that name. Choose another.")
@@ -98,10 +105,31 @@ def _save(url: URL, file: Path) -> str:
                 if _run(url, ["pg_dump", "--format=custom", "--lock-wait-timeout=10s"], to):
                     raise Refused("pg_dump could not read the database. Is it as new as the server?")
             _examine_dump(made)
-        _sync(made)
-        made.rename(file)
+        with _beside(file) as sealed:
+            sealed_file.seal(keys, made, sealed, _masters(url, made))
+            _sync(sealed)
+            sealed.rename(file)
     _sync(file.absolute().parent)
-    return f"Everything stored until now is in the copy. {CLEAR}"
+    return f"Everything stored until now is in the copy. {APART}"
+
+
+def _masters(url: URL, made: Path) -> set[str]:
+    """The names of the master keys that a copy needs; none before rows were sealed."""
+    asked = "SELECT DISTINCT master FROM data_key"
+    if url.get_backend_name() == "sqlite":
+        with closing(_read_only(made)) as db:
+            try:
+                return {str(name) for (name,) in db.execute(asked)}
+            except sqlite3.OperationalError:
+                return set()
+    import psycopg  # noqa: PLC0415 (not needed on SQLite)
+
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, connect_timeout=5) as server:
+        try:
+            return {str(name) for (name,) in server.execute(asked)}
+        except psycopg.errors.UndefinedTable:
+            return set()
 
 
 def _copy_file(source: Path, to: Path) -> None:
@@ -120,18 +148,32 @@ def _copy_file(source: Path, to: Path) -> None:
 # ---------------------------------------------------------------------- and back
 
 
-def _bring_back(url: URL, file: Path, force: bool) -> str:
+def _bring_back(url: URL, file: Path, force: bool, keys: Keyring) -> str:
+    if not sealed_file.is_sealed(file):
+        return _replace(url, file, force, keys)  # the release before sealed nothing
+    with tempfile.TemporaryDirectory(prefix="prescreen-") as folder:  # mode 0700
+        plain = Path(folder) / "copy"
+        try:
+            sealed_file.unseal(keys, file, plain)
+        except sealed_file.Damaged:
+            raise Refused(DAMAGED) from None
+        except BadKey as error:
+            raise Refused(f"{error} Set MASTER_KEY, or MASTER_KEYS_OLD, to it. Nothing was changed.") from None
+        return _replace(url, plain, force, keys)
+
+
+def _replace(url: URL, file: Path, force: bool, keys: Keyring) -> str:
     with file.open("rb") as beginning:
         kind = beginning.read(16)
     sqlite = url.get_backend_name() == "sqlite"
     if not kind.startswith(SQLITE if sqlite else POSTGRES):
         raise Refused("The file is no copy of such a database. A copy goes back to the kind that it came from.")
     (_examine_file if sqlite else _examine_dump)(file)
-    (_into_file if sqlite else _into_server)(url, file, force)
+    (_into_file if sqlite else _into_server)(url, file, force, keys)
     return "Restored. Nothing is sent until you run: prescreen resume"
 
 
-def _into_file(url: URL, file: Path, force: bool) -> None:
+def _into_file(url: URL, file: Path, force: bool, keys: Keyring) -> None:
     target = _path(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{target}.lock").open("w") as lock:
@@ -143,13 +185,13 @@ def _into_file(url: URL, file: Path, force: bool) -> None:
             raise Refused("The database is not empty. With --force everything in it is lost.")
         with _beside(target) as made:
             _copy_file(file, made)
-            _pause(f"sqlite:///{made}")
+            _pause(f"sqlite:///{made}", keys)
             _put_away_log(target)
             made.rename(target)
         _sync(target.absolute().parent)
 
 
-def _into_server(url: URL, file: Path, force: bool) -> None:
+def _into_server(url: URL, file: Path, force: bool, keys: Keyring) -> None:
     import psycopg  # noqa: PLC0415 (not needed on SQLite)
 
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -175,15 +217,16 @@ def _into_server(url: URL, file: Path, force: bool) -> None:
         (schema,) = db.execute("SELECT current_schema").fetchone() or ("public",)
         if not _pour(url, file, schema, tables):
             raise Refused("The database did not take the copy, and is as it was.")
-        _pause(url.render_as_string(hide_password=False))
+        _pause(url.render_as_string(hide_password=False), keys)
 
 
 def _pour(url: URL, file: Path, schema: str, tables: list[str]) -> bool:
     """Old tables out, the copy in, sending paused: one transaction. Returns whether it was committed."""
-    before = "BEGIN;\n" + "".join(f'DROP TABLE IF EXISTS "{schema}"."{name}" CASCADE;\n' for name in tables)
+    before = "BEGIN;\n" + f'DROP FUNCTION IF EXISTS "{schema}".audit_refuses() CASCADE;\n'
+    before += "".join(f'DROP TABLE IF EXISTS "{schema}"."{name}" CASCADE;\n' for name in tables)
     after = (
         f'INSERT INTO "{schema}".heartbeat (id, at, running, leader, paused) '  # noqa: S608 (names are our own)
-        "VALUES (1, now(), false, '', true) ON CONFLICT (id) DO UPDATE "
+        "VALUES (1, now(), false, '', true) ON CONFLICT (id) DO UPDATE "  # nosec B608
         "SET running = false, leader = '', paused = true;\nCOMMIT;\n"
     )
     with tempfile.TemporaryFile() as script:
@@ -198,9 +241,9 @@ def _pour(url: URL, file: Path, schema: str, tables: list[str]) -> bool:
         return _run(url, words, None, script) == 0
 
 
-def _pause(url: str) -> None:
+def _pause(url: str, keys: Keyring) -> None:
     """Brings the copy up to date, and lets it send nothing."""
-    store = Store(url)
+    store = Store(url, keys)
     with store.begin() as db:
         conversations.beat(db, db.at, paused=True, running=False, leader="")
     store.close()
@@ -230,7 +273,7 @@ def _examine_file(file: Path) -> None:
     except sqlite3.Error:
         well = False
     if not well:
-        raise Refused("The copy is damaged, or none of ours. Nothing was changed.")
+        raise Refused(DAMAGED)
 
 
 def _examine_dump(file: Path) -> None:
@@ -239,7 +282,7 @@ def _examine_dump(file: Path) -> None:
         listed.seek(0)
         ours = b" alembic_version " in listed.read()
     if damaged or not ours or _run(None, ["pg_restore", f"--file={os.devnull}", str(file)]):
-        raise Refused("The copy is damaged, or none of ours. Nothing was changed.")
+        raise Refused(DAMAGED)
 
 
 def _holds_something(file: Path) -> bool:
@@ -248,7 +291,8 @@ def _holds_something(file: Path) -> bool:
     try:
         with closing(_read_only(file)) as db:
             tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            return any(db.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in set(tables) - OWN)  # noqa: S608
+            looks = [f'SELECT 1 FROM "{name}" LIMIT 1' for name in set(tables) - OWN]  # noqa: S608 # nosec B608
+            return any(db.execute(look).fetchone() for look in looks)
     except sqlite3.Error:
         return True  # nobody can tell
 
@@ -298,7 +342,7 @@ def _run(url: URL | None, words: list[str], to: IO[bytes] | None = None, script:
             environment["PGPASSWORD"] = str(url.password)
         address = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
         words = [*words, f"--dbname={address}"]
-    done = subprocess.run(  # noqa: S603 (a fixed program, and no shell)
+    done = subprocess.run(  # noqa: S603 (a fixed program, and no shell)  # nosec B603
         [program, *words[1:]],
         stdin=script or subprocess.DEVNULL,
         stdout=to or subprocess.DEVNULL,

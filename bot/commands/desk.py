@@ -7,11 +7,11 @@ import json
 import sys
 from typing import Any
 
-from bot.app import deployment
+from bot.app import deployment, store_of
 from bot.commands import people
 from bot.desk.cards import FIT, Cards, cards_for
 from bot.settings import load
-from bot.store import Store, leads
+from bot.store import leads
 
 PROBLEM, USAGE = 1, 2
 
@@ -29,7 +29,7 @@ def _leads(options: argparse.Namespace) -> int:
     settings = load()
     deployed = deployment(settings)
     cards = cards_for(deployed, deployed.library.newest(deployed.trial), deployed.staff_language)
-    store = Store(settings.database_url)
+    store = store_of(settings)
     with store.begin() as db:
         rows = leads.queue(db, closed=options.closed or bool(options.reference))
         if options.reference:

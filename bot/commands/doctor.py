@@ -13,9 +13,9 @@ from typing import Any
 from bot import app, catalogues
 from bot.channels.telegram import Telegram
 from bot.library import BadTrials, load
-from bot.settings import BadSettings, Settings
+from bot.settings import WRONG_KEY, BadSettings, Settings
 from bot.settings import load as load_settings
-from bot.store import BadDatabase, Store, staff
+from bot.store import BadDatabase, BadKey, staff
 from bot.surroundings import Found, examine
 
 PROBLEM = 1
@@ -66,7 +66,10 @@ def _files() -> Iterator[Found]:
 
 def _database(settings: Settings) -> Iterator[Found]:
     try:
-        store = Store(settings.database_url)
+        store = app.store_of(settings)
+    except (BadKey, BadSettings) as error:
+        yield Found("master key", False, str(error) if isinstance(error, BadSettings) else f"{error} {WRONG_KEY}")
+        return
     except BadDatabase:
         yield Found("database", False, "It cannot be opened. Change DATABASE_URL, or mend the file's rights.")
         return

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bot.app import deployment
+from bot.app import deployment, store_of
 from bot.desk import export
 from bot.desk.actions import Refused
 from bot.settings import load
-from bot.store import Store
 from flows.speak import fill
 
 PROBLEM, USAGE = 1, 2
@@ -37,7 +36,7 @@ def _export(options: argparse.Namespace) -> int:
         print("An export with names goes to a file: add --out FILE.", file=sys.stderr)
         return USAGE
     settings = load()
-    deployed, store = deployment(settings), Store(settings.database_url)
+    deployed, store = deployment(settings), store_of(settings)
     try:
         with store.begin() as db:
             export.begin(db, deployed, None, options.form, options.reason, identified=options.identified)

@@ -11,10 +11,10 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from bot.app import deployment
+from bot.app import deployment, store_of
 from bot.desk import passwords, sign_in
 from bot.settings import load
-from bot.store import Store, audit, sessions, staff
+from bot.store import audit, sessions, staff
 from bot.store.staff import Member
 from bot.store.transaction import Transaction
 from bot.words import of_staff
@@ -62,7 +62,7 @@ def _add(options: argparse.Namespace) -> int:
             email = validate_email(options.email, check_deliverability=False).normalized
         except EmailNotValidError:
             return _usage("This is no mail address.")
-    with Store(settings.database_url).begin() as db:
+    with store_of(settings).begin() as db:
         try:
             number = staff.add(
                 *(db, options.name, options.telegram, options.language),
@@ -78,7 +78,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    with Store(load().database_url).begin() as db:
+    with store_of(load()).begin() as db:
         members = staff.every(db)
     if not members:
         print("Nobody yet. Add somebody: prescreen staff add NAME --telegram NUMBER")
@@ -91,7 +91,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _disable(options: argparse.Namespace) -> int:
-    with Store(load().database_url).begin() as db:
+    with store_of(load()).begin() as db:
         member = _one(db, options)
         if member is None:
             return PROBLEM
@@ -105,7 +105,7 @@ def _disable(options: argparse.Namespace) -> int:
 def _link(options: argparse.Namespace) -> int:
     settings = load("desk_url")
     deployed = deployment(settings)
-    with Store(settings.database_url).begin() as db:
+    with store_of(settings).begin() as db:
         member = _one(db, options)
         if member is None:
             return PROBLEM
@@ -121,7 +121,7 @@ def _password(options: argparse.Namespace) -> int:
     """Reads the password twice, never from the arguments, where others could see it."""
     settings = load()
     deployed = deployment(settings)
-    store = Store(settings.database_url)
+    store = store_of(settings)
     with store.begin() as db:
         member = _one(db, options)
     if member is None:

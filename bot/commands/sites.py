@@ -11,10 +11,10 @@ from typing import Any
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from bot.app import deployment
+from bot.app import deployment, store_of
 from bot.desk.hours import BadHours
 from bot.settings import load
-from bot.store import Store, audit, promises, sites
+from bot.store import audit, promises, sites
 from bot.store.sites import SiteNow
 from bot.words import Languages
 from flows.flow import Flow
@@ -59,7 +59,7 @@ def _list(options: argparse.Namespace) -> int:
     settings = load()
     flow = _flow(settings)
     now = datetime.now(UTC)
-    with Store(settings.database_url).begin() as db:
+    with store_of(settings).begin() as db:
         found = sites.every(db, flow)
         waiting = {site.key: promises.waiting_since(db, site.trial, site.key, now)[0] for site in found}
     if options.json:
@@ -77,7 +77,7 @@ def _show(options: argparse.Namespace) -> int:
     flow = _flow(settings)
     if not _known(flow, options.site):
         return PROBLEM
-    with Store(settings.database_url).begin() as db:
+    with store_of(settings).begin() as db:
         site = sites.now(db, flow, options.site)
     if options.json:
         print(json.dumps(_plain(site), ensure_ascii=False, indent=2))
@@ -116,7 +116,7 @@ def _change(key: str, what: str, **values: Any) -> int:
         return PROBLEM
     now = datetime.now(UTC)
     try:
-        with Store(settings.database_url).begin(now) as db:
+        with store_of(settings).begin(now) as db:
             site = sites.change(db, flow, key, now, **values)
             audit.record(db, what, detail=f"{key}: {', '.join(sorted(values))}")
     except BadHours as error:

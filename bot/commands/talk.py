@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot import logs
+from bot.keyring import make_one
 from bot.settings import BadSettings, load
 
 
@@ -29,7 +30,10 @@ def _chat(options: argparse.Namespace) -> int:
     from bot import app  # noqa: PLC0415
 
     print("Type an answer, the number of an answer, or the words of a button. Ctrl-D ends the chat.")
-    asyncio.run(app.chat(load(), options.language, _lines()))
+    settings = load()
+    if made := make_one(settings):
+        print(f"A key for this database was made: {made}. Without it nobody can read what you type here.")
+    asyncio.run(app.chat(settings, options.language, _lines()))
     return 0
 
 
@@ -46,11 +50,11 @@ def _lines() -> Iterator[str]:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = load()
+    settings = load("master_key")
     if settings.telegram_token is not None or not settings.web_chat:
-        settings = load("telegram_token", "staff_group")
+        settings = load("telegram_token", "staff_group", "master_key")
     if settings.telegram_token is not None and settings.bot_mode == "webhook":
-        settings = load("telegram_token", "staff_group", "webhook_url", "webhook_secret", "listen")
+        settings = load("telegram_token", "staff_group", "webhook_url", "webhook_secret", "listen", "master_key")
     if options.workers < 1:
         raise BadSettings(["--workers is a whole number, 1 or more."])
     logs.begin(settings.log_level, settings.log_format)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import RowMapping
+from collections.abc import Mapping
+from typing import Any
 
 from bot.desk import lead as life
 from bot.desk import rights
@@ -53,7 +54,7 @@ def different(acting: Acting, one: int, other: int) -> None:
         audit.record(acting.db, "lead.different", acting.member["id"], one, reference(other))
 
 
-def history(db: Transaction, lead_id: int) -> list[RowMapping]:
+def history(db: Transaction, lead_id: int) -> list[Mapping[str, Any]]:
     """The history of a lead and of all that were merged into it, as one, each row with its ``lead_id``."""
     rows = leads.history(db, lead_id)
     named = {int(row["detail"].removeprefix("K-")) for row in rows if row["what"] == "merged_from"}

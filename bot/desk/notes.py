@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.engine import RowMapping
-
 from bot.desk import rights
 from bot.desk.actions import Acting, NotThere, Refused
 from bot.store import leads, notes
@@ -49,7 +47,7 @@ def add(acting: Acting, lead_id: int, text: str, private: bool, about: str = "",
     return made
 
 
-def listed(db: Transaction, lead: Lead, member: Member) -> list[RowMapping]:
+def listed(db: Transaction, lead: Lead, member: Member) -> list[dict[str, Any]]:
     """The notes that this member may read, the oldest first. Raises NotThere."""
     if not rights.sees(member, lead):
         raise NotThere

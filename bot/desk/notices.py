@@ -182,6 +182,6 @@ def copy_to_person(
     told = [Tell(line, {"site": lead["site"]}) for line in ("mail_subject", *COPY)]
     subject, *lines = (one.text for one in speak(flow, kept.conversation, told, words, facts))
     key = f"lead:{lead['id']}:copy:{kept.tag}:{kept.revision}"
-    envelope = Envelope("\n\n".join(lines), subject=subject, key=key)
-    outbox.put(db, MAIL, address, envelope, key, now, conversation_id=kept.id)
+    envelope = Envelope("\n\n".join(lines), to=address, subject=subject, key=key)
+    outbox.put(db, MAIL, f"lead-{lead['id']}", envelope, key, now, conversation_id=kept.id)
     return True

@@ -115,7 +115,8 @@ def by_password(db: Transaction, email: str, kept: str, right: bool, code: str, 
     member = staff.by_email(db, email) if email.strip() else None
     key = f"totp:{member['id']}" if member else "totp:0"
     used = marks.get(db, key)
-    step = passwords.code_fits(member["totp"] if member else "", code, now, int(used["data"]) if used else 0)
+    secret = staff.second_factor(db, member) if member else ""
+    step = passwords.code_fits(secret, code, now, int(used["data"]) if used else 0)
     if member is None or not right or member["password"] != kept or step is None:
         return None
     marks.put(db, key, now, step)

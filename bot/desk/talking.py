@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-
-from sqlalchemy.engine import RowMapping
+from typing import Any
 
 from bot.deployment import Deployment
 from bot.desk.actions import NOT_NOW, Acting, Refused
@@ -92,7 +91,7 @@ def phrases(acting: Acting, lead: Lead, locale: str) -> Mapping[str, str]:
     return {name: words.text(f"phrase.{name}", text) for name, text in known.items()}
 
 
-def transcript(acting: Acting, lead_id: int) -> list[RowMapping]:
+def transcript(acting: Acting, lead_id: int) -> list[dict[str, Any]]:
     """What staff and the person of a lead wrote to each other, in order: text, outgoing, at, name (of the member).
 
     What the person and the bot said to each other is not in it.

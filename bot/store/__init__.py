@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +18,10 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, InternalEr
 from sqlalchemy.pool import StaticPool
 
 from bot import crash
+from bot.store import vault
 from bot.store.transaction import Transaction
+from bot.store.vault import BadKey as BadKey
+from bot.store.vault import Keyring
 
 PRAGMAS = {
     "journal_mode": "wal",
@@ -57,13 +61,21 @@ class NoRoom(Exception):
 
 
 class Store:
-    """An open database at the newest schema. Raises BadDatabase."""
+    """An open database at the newest schema. Raises BadDatabase and BadKey."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: Keyring | None = None) -> None:
+        """``keys``: the master keys; without them, for tools and tests, MASTER_KEY of the environment."""
+        self.keys = keys or Keyring.of_environment()
         self._log_holds_erased = False
+        self.key = b""
+        """What the rows of the audit are signed with, and what was erased is known by."""
         try:
             self.engine = _engine(url)
             self.migrate()
+            with self.look() as db:
+                self.secret = vault.look_ups(db)
+                """What keyed hashes are made with: it is in the database, wrapped, and outlives the master key."""
+            self.key = hashlib.blake2b(b"audit", key=self.secret[:64], digest_size=32).digest()
         except (OSError, DatabaseError) as error:
             raise BadDatabase(type(error).__name__) from error
 
@@ -82,9 +94,9 @@ class Store:
     def begin(self, at: datetime | None = None) -> Iterator[Transaction]:
         """One transaction, from BEGIN to COMMIT; any error rolls all of it back."""
         with self.engine.begin() as connection:
-            db = Transaction(connection, at or datetime.now(UTC))
+            db = Transaction(connection, at or datetime.now(UTC), self.keys, self.key)
             yield db
-            db.flush()
+            db.finish()
         if db.erased:
             crash.point("erased")
             self._log_holds_erased = not self.server
@@ -104,7 +116,7 @@ class Store:
                 looking = connection.execution_options(**{LOOKING: True})
             with looking.begin():
                 try:
-                    yield Transaction(looking, at or datetime.now(UTC))
+                    yield Transaction(looking, at or datetime.now(UTC), self.keys, self.key)
                 finally:
                     if not self.server:
                         looking.exec_driver_sql("PRAGMA query_only=0")
@@ -149,7 +161,7 @@ class Store:
 
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS))
-            config.attributes["connection"] = connection
+            config.attributes["connection"], config.attributes["keys"] = connection, self.keys
             command.upgrade(config, "head")
             crash.point("migrated")
 

@@ -8,19 +8,20 @@ withdrew and sends again counts twice there.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, literal, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
-from bot.store.tables import AnswerRow, ConversationRow, LeadEvent, LeadRow, Tally
+from bot.store import vault
+from bot.store.tables import ConversationRow, LeadEvent, LeadRow, Tally
 from bot.store.transaction import Transaction
 
 _conversation = ConversationRow.__table__  # type: ignore[attr-defined]
-_answer = AnswerRow.__table__  # type: ignore[attr-defined]
 _lead = LeadRow.__table__  # type: ignore[attr-defined]
 _event = LeadEvent.__table__  # type: ignore[attr-defined]
 _tally = Tally.__table__  # type: ignore[attr-defined]
@@ -61,6 +62,7 @@ def all_of(db: Transaction, trial: str, silent_since: datetime) -> Counts:
     mine = _conversation.c.flow.startswith(f"{trial}/", autoescape=True)
     for row in db.execute(_answering(mine, silent_since)).mappings():
         _add(made, row)
+    made.findings.update(_findings(db, mine))
     for row in db.execute(_worked(trial)).mappings():
         group = made.groups[row["source"], row["locale"], row["site"]]
         group.update({stage: int(row[stage]) for stage in WORKED if row[stage]})
@@ -85,6 +87,7 @@ def keep(db: Transaction, channel: str, chat: str) -> None:
     made = Counts()
     for row in db.execute(_answering(mine, None)).mappings():
         _add(made, row)
+    made.findings.update(_findings(db, mine))
     for group, stages in made.groups.items():
         for stage in (*stages, *(f"{_STOPPED}{step}" for step in made.stopped), *made.findings):
             _count(db, trial, group, stage)
@@ -105,24 +108,34 @@ def _add(made: Counts, row: RowMapping) -> None:
     group.update({stage: int(row[stage]) for stage in ANSWERING if row[stage]})
     if row["stopped"]:
         made.stopped[row["stopped"]] += number
-    for finding in (row["findings"] or "").split():
-        made.findings[finding] += number
+
+
+def _findings(db: Transaction, mine: ColumnElement[bool]) -> Counter[str]:
+    """How many people have each finding. They are sealed: those of each person's last screening are opened."""
+    found = select(_conversation.c.channel, _conversation.c.chat, _conversation.c.findings).where(
+        mine, _conversation.c.findings != ""
+    )
+    newest = _conversation.c.lane.is_not(None), _conversation.c.id
+    last: dict[tuple[str, str], RowMapping] = {}
+    rows = db.connection.execute(found.order_by(*newest), execution_options={"yield_per": 1000}).mappings()
+    last.update(((row["channel"], row["chat"]), row) for row in rows)
+    people = list(last.values())
+    counted = Counter[str]()
+    for first in range(0, len(people), 500):
+        for row in vault.opened(db, "conversation", people[first : first + 500]):
+            counted.update(row["findings"].split())
+    return counted
 
 
 def _answering(mine: ColumnElement[bool], silent_since: datetime | None) -> Select[*tuple[object, ...]]:
     """People up to their outcome: those who are alike in all that is counted are one row."""
     conversation, current = _conversation.c, _conversation.c.lane.is_not(None)
-    agreed = exists().where(
-        _answer.c.conversation_id == conversation.id,
-        _answer.c.step == "consent",
-        cast(_answer.c.value, String) != '"no"',
-    )
     sent = exists().where(_lead.c.conversation_id == conversation.id)
     open_still = and_(current, conversation.life == "open", conversation.step != _LAST, ~sent)
     if silent_since is not None:
         open_still = and_(open_still, conversation.updated_at < silent_since)
     signs = {
-        "consented": or_(agreed, conversation.outcome.is_not(None)),
+        "consented": or_(conversation.agreed, conversation.outcome.is_not(None)),
         "finished": conversation.outcome.is_not(None),
         "may_fit": conversation.outcome.in_(("possible_match", "needs_review")),
     }
@@ -131,14 +144,13 @@ def _answering(mine: ColumnElement[bool], silent_since: datetime | None) -> Sele
             func.max(conversation.source).label("source"),
             func.max(case((current, conversation.locale), else_="")).label("locale"),
             func.max(case((open_still, conversation.step), else_="")).label("stopped"),
-            func.max(conversation.findings).label("findings"),
             *(func.max(case((sign, 1), else_=0)).label(stage) for stage, sign in signs.items()),
         )
         .where(mine)
         .group_by(conversation.channel, conversation.chat)
         .subquery("people")
     )
-    alike = [people.c[name] for name in ("source", "locale", "stopped", "findings")]
+    alike = [people.c[name] for name in ("source", "locale", "stopped")]
     number = func.count()
     return select(
         *alike,
@@ -185,7 +197,7 @@ _WORKED = (
 )
 
 
-def leads_of(db: Transaction, trial: str, most: int) -> Iterator[RowMapping]:
+def leads_of(db: Transaction, trial: str, most: int) -> Iterator[Mapping[str, Any]]:
     """The newest leads of a trial that were not withdrawn, each with ``claimed`` and ``called``.
 
     These are the moments of the first claim and of the first call, None before; one that was undone counts, too.
@@ -204,4 +216,6 @@ def leads_of(db: Transaction, trial: str, most: int) -> Iterator[RowMapping]:
         .order_by(_lead.c.id.desc())
         .limit(most)
     )
-    yield from db.connection.execute(query, execution_options={"yield_per": 1000}).mappings()
+    rows = db.connection.execute(query, execution_options={"yield_per": 1000})
+    for some in rows.mappings().partitions():
+        yield from vault.opened(db, "lead", some)

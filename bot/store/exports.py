@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import func, select, text
-from sqlalchemy.engine import RowMapping
 
+from bot.store import vault
 from bot.store.tables import LeadEvent, LeadRow
 from bot.store.transaction import Transaction
 
@@ -16,7 +17,7 @@ _event = LeadEvent.__table__  # type: ignore[attr-defined]
 _FIRST = {"first_claimed_at": ("claimed", "reassigned"), "first_called_at": ("no_answer", "reached")}
 
 
-def leads(db: Transaction, trial: str, sites: Sequence[str]) -> Iterator[RowMapping]:
+def leads(db: Transaction, trial: str, sites: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """The leads of a trial in the order they were raised, those of some sites or all; none that was withdrawn."""
     if db.server:
         db.execute(text("SET LOCAL statement_timeout = '300s'"))
@@ -30,4 +31,6 @@ def leads(db: Transaction, trial: str, sites: Sequence[str]) -> Iterator[RowMapp
     query = select(_lead, *moments).where(_lead.c.trial == trial, _lead.c.status != "withdrawn")
     if sites:
         query = query.where(_lead.c.site.in_(sites))
-    yield from db.connection.execute(query.order_by(_lead.c.id), execution_options={"yield_per": 500}).mappings()
+    rows = db.connection.execute(query.order_by(_lead.c.id), execution_options={"yield_per": 500})
+    for some in rows.mappings().partitions():
+        yield from vault.opened(db, "lead", some)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
+from bot.store import vault
 from bot.store.leads import Lead
 from bot.store.tables import LeadKey, LeadRow
 from bot.store.transaction import Transaction
@@ -32,6 +33,19 @@ def of(db: Transaction, lead_id: int) -> dict[str, str]:
     return {row.hash: row.kind for row in rows}
 
 
+def accounts(db: Transaction, lead_id: int, kind: str) -> int:
+    """How many accounts raised leads that share a key of this kind with this one, this one's own among them."""
+    mine = select(_key.c.hash).where(_key.c.lead_id == lead_id, _key.c.kind == kind)
+    account = _key.alias("account")
+    others = (
+        select(func.count(account.c.hash.distinct()))
+        .select_from(_key)
+        .join(account, account.c.lead_id == _key.c.lead_id)
+        .where(_key.c.hash.in_(mine), account.c.kind == "account")
+    )
+    return int(db.execute(others).scalar_one())
+
+
 def found(db: Transaction, trial: str, hashes: Collection[str], most: int = 50) -> list[tuple[Lead, str]]:
     """The newest leads of a trial that have one of these keys, each with the hash, once per key."""
     rows = db.execute(
@@ -41,4 +55,4 @@ def found(db: Transaction, trial: str, hashes: Collection[str], most: int = 50) 
         .order_by(_lead.c.id.desc())
         .limit(most)
     )
-    return [(row, row["hash"]) for row in rows.mappings()]
+    return [(row, row["hash"]) for row in vault.opened(db, "lead", rows.mappings())]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, literal, select, update
-from sqlalchemy.engine import RowMapping
 
+from bot.messages import lane_of
+from bot.store import audit, vault
 from bot.store.tables import LeadEvent, LeadRow, Staff
 from bot.store.transaction import Transaction
 
@@ -16,8 +17,11 @@ _lead = LeadRow.__table__  # type: ignore[attr-defined]
 _event = LeadEvent.__table__  # type: ignore[attr-defined]
 _staff = Staff.__table__  # type: ignore[attr-defined]
 
-Lead = RowMapping
-"""A row of the lead table, by column name."""
+TELLING = ("close", "note")
+"""Steps whose detail names a criterion; it is sealed."""
+
+Lead = Mapping[str, Any]
+"""A row of the lead table, by column name, with what is sealed in it opened."""
 
 
 def reference(lead_id: int) -> str:
@@ -27,13 +31,14 @@ def reference(lead_id: int) -> str:
 
 def get(db: Transaction, lead_id: int) -> Lead | None:
     """A lead, locked until the transaction ends: nobody else moves it meanwhile."""
-    return db.execute(select(_lead).where(_lead.c.id == lead_id).with_for_update()).mappings().first()
+    row = db.execute(select(_lead).where(_lead.c.id == lead_id).with_for_update()).mappings().first()
+    return vault.opened_one(db, "lead", row)
 
 
 def open_of(db: Transaction, channel: str, chat: str, trial: str) -> Lead | None:
     """The lead that this person already has open for this trial: there is never a second one."""
     row = {"channel": channel, "chat": chat, "trial": trial}
-    return db.at_once(_OPEN_OF, row).mappings().first()
+    return vault.opened_one(db, "lead", db.at_once(_OPEN_OF, row).mappings().first())
 
 
 _OPEN_OF = (
@@ -48,6 +53,12 @@ _OPEN_OF = (
 )
 
 
+BLANK: Mapping[str, Any] = {
+    **{"contact": {}, "flags": [], "chat": "", "conversation_id": None, "outcome": None, "eligible_from": None},
+    **{"slot_at": None, "escalate_at": None, "wants_person": False, "criterion": ""},
+}
+"""A lead of which nothing is left but that there was one."""
+
 _FRESH: dict[str, Any] = {
     **{"status": "new", "attempts": 0, "reason": "", "criterion": "", "notice": "", "owner_id": None},
     **{"claimed_at": None, "slot_at": None, "snoozed_until": None, "escalated": 0, "escalate_at": None},
@@ -56,12 +67,22 @@ _FRESH: dict[str, Any] = {
 
 
 def add(db: Transaction, **values: Any) -> int:
-    row = {**_FRESH, **values}
+    key = vault.person(db, lane_of(values["channel"], values["chat"])) if values["chat"] else vault.house(db)
+    row = {**_FRESH, "key_id": key.number, **vault.sealed(key, "lead", values)}
     return int(db.execute(insert(_lead).returning(_lead.c.id), row).scalar_one())
 
 
 def change(db: Transaction, lead_id: int, now: datetime, **values: Any) -> None:
+    if values.keys() & vault.SEALED["lead"].keys():
+        values = vault.sealed(vault.of_lead(db, lead_id), "lead", values)
+    gone: set[int] = set()
+    if values.get("contact") == {}:  # nothing of the person stays
+        gone = set(db.execute(select(_lead.c.key_id).where(_lead.c.id == lead_id)).scalars()) - {None}
+        vault.is_of(db, "lead", lead_id, None)
+        values["key_id"] = None
     db.execute(update(_lead).where(_lead.c.id == lead_id).values(updated_at=now, **values))
+    if gone:
+        vault.release(db, gone)
 
 
 def claim(db: Transaction, lead_id: int, staff_id: int, now: datetime) -> bool:
@@ -83,24 +104,41 @@ def record(
     detail: str = "",
     before: dict[str, Any] | None = None,
 ) -> None:
-    """Adds to the history of a lead; ``before`` holds the columns as they were, where it may be undone."""
-    row = {"lead_id": lead_id, "staff_id": staff_id, "what": what, "detail": detail, "before": before, "at": now}
-    db.execute(insert(_event), row)
+    """Adds to the history of a lead; ``before`` holds the columns as they were, where it may be undone.
+
+    The history is what staff see; the audit has every step of it, too, and cannot be changed.
+    """
+    said = detail if what not in TELLING else detail.partition(".")[0] if what == "close" else ""
+    audit.record(db, f"lead.{what}", staff_id, lead_id, said)
+    row = {"lead_id": lead_id, "staff_id": staff_id, "what": what, "at": now}
+    told = {"detail": detail, "before": before}
+    if before is not None or what in TELLING:
+        told = vault.sealed(vault.of_lead(db, lead_id), "lead_event", told)
+    db.execute(insert(_event), {**row, **told})
 
 
-def last_event(db: Transaction, lead_id: int) -> RowMapping | None:
+def last_event(db: Transaction, lead_id: int) -> Mapping[str, Any] | None:
     newest = select(_event).where(_event.c.lead_id == lead_id).order_by(_event.c.id.desc()).limit(1)
-    return db.execute(newest).mappings().first()
+    row = db.execute(newest).mappings().first()
+    return None if row is None else _told(db, [row])[0]
 
 
-def history(db: Transaction, lead_id: int) -> list[RowMapping]:
+def history(db: Transaction, lead_id: int) -> list[Mapping[str, Any]]:
     rows = db.execute(
         select(_event, _staff.c.name)
         .join(_staff, _staff.c.id == _event.c.staff_id, isouter=True)
         .where(_event.c.lead_id == lead_id)
         .order_by(_event.c.id)
     )
-    return list(rows.mappings())
+    return _told(db, rows.mappings())
+
+
+def _told(db: Transaction, rows: Iterable[Mapping[Any, Any]]) -> list[Mapping[str, Any]]:
+    """Steps with their details: only of some are those sealed."""
+    return [
+        row if row["what"] not in TELLING and row["before"] is None else vault.opened(db, "lead_event", [row])[0]
+        for row in rows
+    ]
 
 
 def queue(db: Transaction, *, closed: bool = False, owner_id: int | None = None) -> list[Lead]:
@@ -110,7 +148,11 @@ def queue(db: Transaction, *, closed: bool = False, owner_id: int | None = None)
         query = query.where(_lead.c.status.not_in(("closed", "withdrawn")))
     if owner_id is not None:
         query = query.where(_lead.c.owner_id == owner_id)
-    return list(db.execute(query.order_by(_lead.c.due_at, _lead.c.id)).mappings())
+    return _opened(db, db.execute(query.order_by(_lead.c.due_at, _lead.c.id)).mappings())
+
+
+def _opened(db: Transaction, rows: Iterable[Mapping[Any, Any]]) -> list[Lead]:
+    return list(vault.opened(db, "lead", rows))
 
 
 def leave(db: Transaction, conversation_id: int) -> None:
@@ -127,7 +169,19 @@ def lose_chat(db: Transaction, channel: str, chat: str, now: datetime, *, lost: 
 
 def of_chat(db: Transaction, channel: str, chat: str) -> list[Lead]:
     where = (_lead.c.channel == channel, _lead.c.chat == chat)
-    return list(db.execute(select(_lead).where(*where).order_by(_lead.c.id).with_for_update()).mappings())
+    return _opened(db, db.execute(select(_lead).where(*where).order_by(_lead.c.id).with_for_update()).mappings())
+
+
+def raised_between(db: Transaction, after: datetime, until: datetime) -> int:
+    where = (_lead.c.created_at > after, _lead.c.created_at <= until)
+    return int(db.execute(select(func.count()).select_from(_lead).where(*where)).scalar_one())
+
+
+def closed_since(db: Transaction, before: datetime, most: int | None) -> Sequence[Lead]:
+    """Leads that were closed before, and still hold something of a person; the oldest first."""
+    where = (_lead.c.status == "closed", _lead.c.updated_at < before, _lead.c.chat != "")
+    rows = db.execute(select(_lead).where(*where).order_by(_lead.c.updated_at).limit(most).with_for_update())
+    return vault.opened(db, "lead", rows.mappings())
 
 
 def merged_into(db: Transaction, lead_id: int, among: Collection[int]) -> list[int]:

@@ -11,6 +11,7 @@ from sqlalchemy import Integer, bindparam, delete, func, insert, or_, select, te
 from sqlalchemy.engine import RowMapping
 
 from bot.messages import Envelope, lane_of
+from bot.store import vault
 from bot.store.tables import ConversationRow, OutboxRow
 from bot.store.transaction import Transaction
 
@@ -28,6 +29,7 @@ CALLS = "prescreen_outbox"
 """The name under which PostgreSQL passes the wake-up on."""
 
 _NOTHING = Envelope("").to_json()
+_GONE = Envelope("")
 _DONE = {"lane": None, "envelope": _NOTHING}
 """What becomes of a row that is done with. The words are not kept here: the transcript has them."""
 
@@ -92,6 +94,7 @@ def put(
     sheet_of: int | None = None,
 ) -> None:
     lane = lane_of(channel, chat)
+    key = _key(db, lane, conversation_id, sheet_of)
     row = {
         "channel": channel,
         "chat": chat,
@@ -100,7 +103,7 @@ def put(
         "conversation_id": conversation_id,
         "lead_id": lead_id,
         "sheet_of": sheet_of,
-        "envelope": envelope.to_json(),
+        "envelope": key.seal("outbox.envelope", envelope.to_json()),
         "question": question,
         "priority": priority,
         "state": "due",
@@ -116,6 +119,15 @@ def put(
     db.lanes.add(lane)
 
 
+def _key(db: Transaction, lane: str, conversation_id: int | None, sheet_of: int | None) -> vault.DataKey:
+    """The key of the person whom a message is about, who need not be the one it goes to; else the house's."""
+    if sheet_of is not None:
+        return vault.of_lead(db, sheet_of)
+    if conversation_id is not None:
+        return vault.of_conversation(db, conversation_id)
+    return vault.of_lane(db, lane) or vault.house(db)
+
+
 def heads(db: Transaction, now: datetime | None = None, lanes: Collection[str] = (), most: int = 200) -> list[Due]:
     """The first unsent message of every lane, the most urgent first; at most ``most``.
 
@@ -125,7 +137,11 @@ def heads(db: Transaction, now: datetime | None = None, lanes: Collection[str] =
     values: dict[str, Any] = {"now": when, "far": when + LONGEST_WAIT, "most": most}
     if lanes:
         values["lanes"] = list(lanes)
-    return [_due(row, db) for row in db.execute(_HEADS_IN if lanes else _HEADS, values).mappings()]
+    rows = db.execute(_HEADS_IN if lanes else _HEADS, values).mappings().all()
+    stored = [row for row in rows if ("envelope", row["dedupe_key"]) not in db.known]
+    for row in vault.opened(db, "outbox", stored):
+        db.known["envelope", row["dedupe_key"]] = Envelope.from_json(row["envelope"]) if row["envelope"] else _GONE
+    return [_due(row, db) for row in rows]
 
 
 _OVERTAKEN = (
@@ -181,7 +197,8 @@ def notices(db: Transaction, channel: str, chat: str) -> list[Notice]:
 def merge(db: Transaction, notices: Sequence[Notice], leads: Sequence[int], envelope: Envelope) -> None:
     """Puts one digest in the place of several notices: where the first of them stood, so that it is not put off."""
     first, *others = notices
-    _set(db, _outbox.c.id == first.id, lead_id=None, digest=list(leads), envelope=envelope.to_json())
+    sealed = vault.house(db).seal("outbox.envelope", envelope.to_json())
+    _set(db, _outbox.c.id == first.id, lead_id=None, digest=list(leads), envelope=sealed)
     db.known["envelope", first.dedupe_key] = envelope
     if others:
         db.execute(delete(_outbox).where(_outbox.c.id.in_([other.id for other in others])))
@@ -200,12 +217,11 @@ def waiting(db: Transaction) -> int:
 
 
 def _due(row: RowMapping, db: Transaction) -> Due:
-    envelope = db.known.get(("envelope", row["dedupe_key"]))  # put just now, or else as it was stored
     return Due(
         id=row["id"],
         channel=row["channel"],
         chat=row["chat"],
-        envelope=envelope or Envelope.from_json(row["envelope"]),
+        envelope=db.known["envelope", row["dedupe_key"]],
         conversation_id=row["conversation_id"],
         lead_id=row["lead_id"],
         digest=tuple(row["digest"] or ()),
@@ -214,8 +230,13 @@ def _due(row: RowMapping, db: Transaction) -> Due:
         priority=row["priority"],
         attempts=row["attempts"],
         last=row["last"] or "",
-        overtaken=bool(row["question"] and row["overtaken"] and row["attempts"] == 0),
+        overtaken=bool(row["question"] and row["overtaken"] and row["attempts"] == 0) or _gone(db, row),
     )
+
+
+def _gone(db: Transaction, row: RowMapping) -> bool:
+    """Whether the key of what it says was destroyed: there is nothing to send any more."""
+    return db.known["envelope", row["dedupe_key"]] is _GONE
 
 
 def call(db: Transaction) -> None:
@@ -284,6 +305,13 @@ def take_back_sheets(db: Transaction, lead_id: int) -> dict[str, list[str]]:
     return shown
 
 
+def waiting_for(db: Transaction, channel: str, chat: str) -> list[Envelope]:
+    """What has not gone to a chat yet, in order."""
+    rows = db.execute(select(_outbox).where(_outbox.c.lane == lane_of(channel, chat)).order_by(_outbox.c.id))
+    opened = vault.opened(db, "outbox", rows.mappings().all())
+    return [Envelope.from_json(row["envelope"]) for row in opened if row["envelope"]]
+
+
 def stop_lane(db: Transaction, channel: str, chat: str) -> None:
     """Nothing more can be sent there."""
     _set(db, _outbox.c.lane == lane_of(channel, chat), state="dead", **_DONE)
@@ -296,16 +324,6 @@ def move_lane(db: Transaction, channel: str, chat: str, to: str) -> None:
     db.lanes.add(lane)
 
 
-def forget(db: Transaction, before: datetime, most: int) -> None:
-    """What is done with goes in the end; rows lie in the order of time, so only the old ones are read."""
-    lowest = db.execute(select(func.min(_outbox.c.id)).where(_outbox.c.lane.is_(None))).scalar()
-    if lowest is not None:
-        old = (_outbox.c.id < lowest + most, _outbox.c.created_at < before, _outbox.c.lane.is_(None))
-        db.execute(delete(_outbox).where(*old))
-
-
-def _set(db: Transaction, where: Any, **values: Any) -> None:
-    db.execute(update(_outbox).where(where).values(**values))
 def carry(db: Transaction, lane: str, channel: str, chat: str) -> None:
     """What waits in a lane goes to another chat, without its buttons: they are good in the old one only.
 
@@ -313,10 +331,28 @@ def carry(db: Transaction, lane: str, channel: str, chat: str) -> None:
     """
     waits = (_outbox.c.lane == lane, _outbox.c.state == "due")
     db.execute(delete(_outbox).where(*waits, _outbox.c.question))
-    for number, data in list(db.execute(select(_outbox.c.id, _outbox.c.envelope).where(*waits))):
-        plain = {**data, "rows": [], "again": False, "share_phone": "", "edits": "", "deletes": []}
-        to = {"channel": channel, "chat": chat, "lane": lane_of(channel, chat), "envelope": plain}
-        _set(db, _outbox.c.id == number, **to)
+    for row in vault.opened(db, "outbox", db.execute(select(_outbox).where(*waits)).mappings().all()):
+        plain = {**row["envelope"], "rows": [], "again": False, "share_phone": "", "edits": "", "deletes": []}
+        sealed = _key(db, lane, row["conversation_id"], row["sheet_of"]).seal("outbox.envelope", plain)
+        to = {"channel": channel, "chat": chat, "lane": lane_of(channel, chat), "envelope": sealed}
+        _set(db, _outbox.c.id == row["id"], **to)
+        db.known.pop(("envelope", row["dedupe_key"]), None)
     db.lanes.add(lane_of(channel, chat))
 
 
+def old(db: Transaction, before: datetime) -> int:
+    where = (_outbox.c.created_at < before, _outbox.c.lane.is_(None))
+    return int(db.execute(select(func.count()).select_from(_outbox).where(*where)).scalar_one())
+
+
+def forget(db: Transaction, before: datetime, most: int) -> int:
+    """What is done with goes in the end; rows lie in the order of time, so only the old ones are read."""
+    lowest = db.execute(select(func.min(_outbox.c.id)).where(_outbox.c.lane.is_(None))).scalar()
+    if lowest is not None:
+        old = (_outbox.c.id < lowest + most, _outbox.c.created_at < before, _outbox.c.lane.is_(None))
+        return db.execute(delete(_outbox).where(*old)).rowcount
+    return 0
+
+
+def _set(db: Transaction, where: Any, **values: Any) -> None:
+    db.execute(update(_outbox).where(where).values(**values))

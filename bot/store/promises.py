@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, literal, or_, select, text
 
+from bot.store import vault
 from bot.store.leads import Lead
 from bot.store.tables import LeadEvent, LeadRow
 from bot.store.transaction import Transaction
@@ -42,7 +43,7 @@ def alarms(db: Transaction, trial: str, site: str, now: datetime, most: int) -> 
     """Leads of a site whose alarm is due, locked; those that somebody else works on just now come later."""
     of_it = (_lead.c.trial == trial, _lead.c.site == site, _lead.c.escalate_at <= now)
     first = select(_lead).where(*of_it).order_by(_lead.c.escalate_at, _lead.c.id).limit(most)
-    return list(db.execute(first.with_for_update(skip_locked=True)).mappings())
+    return list(vault.opened(db, "lead", db.execute(first.with_for_update(skip_locked=True)).mappings()))
 
 
 def slipping(db: Transaction, trial: str, site: str, before: datetime, slips: int, most: int) -> list[int]:

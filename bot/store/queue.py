@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.engine import RowMapping
 
+from bot.store import vault
 from bot.store.leads import Lead
 from bot.store.tables import LeadRow, Staff
 from bot.store.transaction import Transaction
@@ -42,7 +43,7 @@ class Wanted:
 
 def one(db: Transaction, lead_id: int) -> Lead | None:
     """A lead with its owner's name."""
-    return db.execute(_select().where(_lead.c.id == lead_id)).mappings().first()
+    return vault.opened_one(db, "lead", db.execute(_select().where(_lead.c.id == lead_id)).mappings().first())
 
 
 def page(db: Transaction, wanted: Wanted, now: datetime, after: tuple[datetime, int] | None = None) -> list[Lead]:
@@ -61,7 +62,7 @@ def page(db: Transaction, wanted: Wanted, now: datetime, after: tuple[datetime, 
     query = _select().where(*_where(wanted, now)).order_by(*order).limit(PAGE + 1)
     if keyset is not None:
         query = query.where(keyset)
-    return list(db.execute(query).mappings())
+    return list(vault.opened(db, "lead", db.execute(query).mappings()))
 
 
 def late(db: Transaction, wanted: Wanted, now: datetime) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import RowMapping
 
+from bot.store import vault
 from bot.store.tables import Staff
 from bot.store.transaction import Transaction
 
@@ -79,7 +80,15 @@ def add(
 
 
 def change(db: Transaction, staff_id: int, **values: Any) -> None:
+    if values.get("totp"):
+        values = vault.sealed(vault.house(db), "staff", values)
     db.execute(update(_staff).where(_staff.c.id == staff_id).values(**values))
+
+
+def second_factor(db: Transaction, member: Member) -> str:
+    """The secret of the member's second factor, which is sealed in their row; "" where they have none."""
+    secret: str = vault.opened(db, "staff", [member])[0]["totp"]
+    return secret
 
 
 def every(db: Transaction) -> list[Member]:

@@ -22,8 +22,25 @@ class Receipt(SQLModel, table=True):
     at: datetime
 
 
+class DataKeyRow(SQLModel, table=True):
+    """The key under which one person's values are sealed, wrapped by a master key. It ends with them."""
+
+    __tablename__ = "data_key"
+
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    """At random: a sealed value names it."""
+    lane: str = Field(index=True)
+    """Where the person writes to us; the house's own keys have names."""
+    master: str = Field(index=True)
+    """The name of the master key that wraps it."""
+    wrapped: str
+
+
 class ConversationRow(SQLModel, table=True):
-    """One person's way through one trial. ``state`` is the conversation; the other columns serve queries."""
+    """One person's way through one trial. ``state`` is the conversation; the other columns serve queries.
+
+    Which columns are sealed here and below: ``vault.SEALED``.
+    """
 
     __tablename__ = "conversation"
     __table_args__ = (
@@ -61,10 +78,16 @@ class ConversationRow(SQLModel, table=True):
     """The provider's id of the message whose button was taken last: a second tap on it says nothing new."""
     remind_on: date | None = None
     revision: int = 0
+    agreed: bool = False
+    """They said yes to the first question, about their health."""
+    key_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, index=True))
+    """The key under which all of it is sealed."""
     findings: str = ""
     """What the last screening found worse than OK, to count by: ``E18:OUT E3:REVIEW``."""
     held_by: int | None = Field(default=None, foreign_key="staff.id")
     """The member of staff who talks here: the bot is silent until they hand back."""
+    reborn: bool = False
+    """It was begun after all that this person had told us was erased: what comes late must not count in it."""
     created_at: datetime
     updated_at: datetime = Field(index=True)
 
@@ -100,7 +123,23 @@ class MessageRow(SQLModel, table=True):
     step: str | None = None
     staff_id: int | None = Field(default=None, foreign_key="staff.id")
     """The member of staff who wrote it, or whom it was written to; None between the person and the bot."""
+    page: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    """What a page of ours draws around the text, and the turn it belongs to; None where a messenger does."""
     at: datetime
+
+
+class Carry(SQLModel, table=True):
+    """A code by which a conversation goes on in another place, known by its hash; and where it went."""
+
+    __tablename__ = "carry"
+
+    id: int | None = Field(default=None, primary_key=True)
+    code: str = Field(unique=True)
+    lane: str = Field(index=True)
+    """Where the conversation was when the code was made."""
+    made_at: datetime
+    taken_by: str = ""
+    """The lane where it went on; "" while it did not."""
 
 
 _OPEN = "status NOT IN ('closed', 'withdrawn')"
@@ -123,24 +162,9 @@ class LeadRow(SQLModel, table=True):
             )
         ),
         Index("lead_to_escalate", "escalate_at", sqlite_where=text(_NUDGED), postgresql_where=text(_NUDGED)),
-    page: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    """What a page of ours draws around the text, and the turn it belongs to; None where a messenger does."""
+        Index("lead_counts", "site", "status"),
         Index("lead_slot", "site", "slot_at", sqlite_where=text(_PICKED), postgresql_where=text(_PICKED)),
     )
-
-class Carry(SQLModel, table=True):
-    """A code by which a conversation goes on in another place, known by its hash; and where it went."""
-
-    __tablename__ = "carry"
-
-    id: int | None = Field(default=None, primary_key=True)
-    code: str = Field(unique=True)
-    lane: str = Field(index=True)
-    """Where the conversation was when the code was made."""
-    made_at: datetime
-    taken_by: str = ""
-    """The lane where it went on; "" while it did not."""
-
 
     id: int | None = Field(default=None, primary_key=True)
     conversation_id: int | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
@@ -151,7 +175,10 @@ class Carry(SQLModel, table=True):
     locale: str
     outcome: str | None = None
     """None when somebody asked for a person before the screening ended."""
-    eligible_from: date | None = None
+    eligible_from: str | None = None
+    """A day, sealed."""
+    key_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, index=True))
+    """The key under which its details are sealed; None once it has none any more."""
     flags: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     contact: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     helper: bool = False
@@ -382,16 +409,69 @@ class SignInTry(SQLModel, table=True):
 
 
 class AuditRow(SQLModel, table=True):
-    """Who looked at what, signed in, exported or changed a setting. Rows are only ever added."""
+    """Who looked at what, signed in, exported, agreed or changed a setting. Rows can only be added."""
 
     __tablename__ = "audit"
+    __table_args__ = (UniqueConstraint("chain", "seq"),)
 
     id: int | None = Field(default=None, primary_key=True)
     staff_id: int | None = Field(default=None, foreign_key="staff.id")
     what: str
     lead_id: int | None = Field(default=None, foreign_key="lead.id")
-    detail: str = ""
+    detail: str = Field(default="", sa_column=Column(Text, nullable=False))
     at: datetime
+    chain: str = Field(sa_column=Column(_BYTEWISE, nullable=False, server_default=""))
+    """The house, a lead or a conversation; "" for a row that was written before rows were signed."""
+    seq: int
+    """The row's number in its chain, from 1, with no gap."""
+    mac: str
+    """A keyed hash over this row and the ``mac`` of the one before it in the chain."""
+
+
+class AuditTip(SQLModel, table=True):
+    """Where a chain of the audit ends, signed: a row that is cut off at the end is missed, too."""
+
+    __tablename__ = "audit_tip"
+
+    chain: str = Field(sa_column=Column(_BYTEWISE, primary_key=True))
+    seq: int
+    mac: str
+    seal: str
+    told: int = 0
+    """Up to where a head record names this chain."""
+
+
+class ConsentRow(SQLModel, table=True):
+    """One yes of one person: to what, to which words in which language, and when; and when it was taken back."""
+
+    __tablename__ = "consent"
+    __table_args__ = (Index("consent_of", "chat", "kind"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    channel: str
+    chat: str
+    tag: str
+    """The conversation in which it was given."""
+    kind: str
+    """health, send, reminder or notices."""
+    version: str
+    """The flow and the version of its text."""
+    hash: str
+    """SHA-256 of the words that were shown."""
+    locale: str
+    at: datetime
+    withdrawn_at: datetime | None = None
+
+
+class Tombstone(SQLModel, table=True):
+    """That something was erased, by a keyed hash: what comes late, or from an old copy, does not revive it."""
+
+    __tablename__ = "tombstone"
+
+    hash: str = Field(primary_key=True)
+    kind: str
+    """chat, or receipt: one thing that came from it."""
+    at: datetime = Field(index=True)
 
 
 class Mark(SQLModel, table=True):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Executable
 from sqlalchemy.engine import CursorResult
+
+if TYPE_CHECKING:
+    from bot.store.vault import Keyring
 
 
 class Transaction:
     """What the store's functions are given. Anything executed sees all that was gathered before it."""
 
-    def __init__(self, connection: Connection, at: datetime) -> None:
+    def __init__(self, connection: Connection, at: datetime, keys: Keyring, key: bytes = b"") -> None:
         self.connection = connection
+        self.keys = keys
+        """The master keys, which are not in the database."""
+        self.key = key
+        """What the rows of the audit are signed with: it is not in the database."""
         self.at = at
         """When it is, for everything that is done in this transaction."""
         self.known: dict[Hashable, Any] = {}
@@ -34,6 +41,10 @@ class Transaction:
         """Likewise: durations in seconds, by the name of their histogram."""
         self.erased = False
         """Something that a person told us was removed."""
+        self.gone: set[str] = set()
+        """Lanes, ``conversation:1`` and ``lead:1`` to which nothing that was claimed before may go any more."""
+        self.last: list[Callable[[Transaction], None]] = []
+        """What is done at the very end: what it locks is held no longer than the commit takes."""
         self._gathered: dict[Executable, list[Mapping[str, Any]]] = {}
         self._expected: dict[Executable, Exception] = {}
 
@@ -60,6 +71,14 @@ class Transaction:
     def at_once(self, statement: Executable, row: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
         """Executes what depends on nothing that was gathered, as leads and staff never do, and flushes nothing."""
         return self.connection.execute(statement, row)
+
+    def finish(self) -> None:
+        """Writes all that is left to write. Nothing may be done after it but the commit."""
+        self.flush()
+        for do in self.last:
+            do(self)
+        self.last.clear()
+        self.flush()
 
     def flush(self) -> None:
         gathered, self._gathered = self._gathered, {}

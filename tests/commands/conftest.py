@@ -35,6 +35,7 @@ def prescreen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'prescreen.db'}")
+    monkeypatch.setenv("MASTER_KEY", "of-the-tests-and-of-nothing-else-")
 
     def run(*argv: str, typed: str = "", **settings: str) -> Ran:
         with monkeypatch.context() as patch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import stat
 import threading
@@ -24,6 +23,7 @@ from tests.commands.conftest import Prescreen
 from tests.postgres import Postgres
 from tests.shell.conftest import Somebody
 from tests.shell.house import NUMBERS, SECONDS, Housed
+from tests.unsealed import unsealed
 
 
 class Serving:
@@ -83,17 +83,15 @@ def whole(url: str) -> dict[str, int]:
     """How many rows each table has, once it is sure that no turn is there by half."""
     store, library = Store(url), load()
     with store.begin() as db:
-        rows = list(db.execute(text("SELECT id, state, revision, life FROM conversation")))
+        rows = unsealed(db, db.execute(text("SELECT id, state, revision, life FROM conversation")))
         for key, state, revision, life in rows:
-            kept = Conversation.from_json(json.loads(state) if isinstance(state, str) else state)
+            kept = Conversation.from_json(state)
             if life == "open":
                 assert place(library.flow(kept.flow), kept.answers).step == kept.step
             query = "SELECT count(*), max(revision) FROM answer WHERE conversation_id = :key"
             count, newest = db.execute(text(query), {"key": key}).one()
             assert count >= len(kept.answers) and (newest is None or newest < revision)
-        raised = sum(
-            json.loads(row[1] if isinstance(row[1], str) else json.dumps(row[1]))["raised"] for row in rows
-        )
+        raised = sum(row[1]["raised"] for row in rows)
         assert raised == db.execute(text("SELECT count(*) FROM lead")).scalar()
         tables = ("receipt", "conversation", "answer", "message", "lead", "outbox", "staff")
         counts = {name: db.execute(text(f"SELECT count(*) FROM {name}")).scalar() for name in tables}
@@ -129,7 +127,7 @@ def copy(database: str, tmp_path: Path, prescreen: Prescreen) -> Iterator[Path]:
     house.closes()
     file = tmp_path / "copy"
     done = prescreen("backup", str(file), DATABASE_URL=database)
-    assert done.code == 0 and "not encrypted" in done.out, done.err
+    assert done.code == 0 and "sealed under the master key" in done.out, done.err
     yield file
 
 
@@ -245,6 +243,6 @@ def test_missing_programs_are_named(postgres: Postgres, tmp_path: Path, prescree
     assert missing.code == 1 and "psql is not on the PATH" in missing.err
 
 
-def test_the_help_says_that_copies_are_not_encrypted(prescreen: Prescreen) -> None:
+def test_the_help_says_that_the_key_is_kept_apart(prescreen: Prescreen) -> None:
     for verb in ("backup", "restore"):
-        assert "not encrypted" in " ".join(prescreen(verb, "--help").out.split())
+        assert "Keep the key in another place" in " ".join(prescreen(verb, "--help").out.split())

@@ -28,6 +28,7 @@ class BotProcess:
             "PYTHONPATH": str(ROOT),
             "DATABASE_URL": database or f"sqlite:///{folder / 'prescreen.db'}",
             "TELEGRAM_TOKEN": server.token,
+            "MASTER_KEY": os.environ["MASTER_KEY"],
             "ALLOW_DRAFT_LANGUAGES": "yes",
             "TELEGRAM_API": server.base_url,
             "SEND_SPEED": "100",  # the server here sets no limits, and the people answer at once

@@ -16,6 +16,7 @@ from tests.conftest import FINE, TYPED
 from tests.journeys.bot_process import BotProcess
 from tests.patient import LANGUAGES
 from tests.telegram_server import Message, Person
+from tests.unsealed import in_file
 
 _PLACEHOLDER = re.compile(r"\\\{[a-z_]+\\\}")
 
@@ -162,6 +163,19 @@ class Chat:
             self.person.says(value)
         return self
 
+    def written(self, step: str, value: Any) -> str:
+        """What somebody types who gives this answer in words: the label on its button."""
+        found = self._step(step)
+        if value is None:
+            own = found.unsure_label and self.text(found.context, found.unsure_label)
+            return own or self.button("not_sure")
+        if value == ():
+            own = found.none_label and self.text(found.context, found.none_label)
+            return own or self.button("none_of_these")
+        if isinstance(value, tuple):
+            return ", ".join(self.option(step, option) for option in value)
+        return self.option(step, value) if found.source or found.option(value) else str(value)
+
     def ticks(self, step: str, option: str) -> Chat:
         """Ticks one item of the list on the screen, and waits for its tick to show."""
         label = self.option(step, option)
@@ -205,14 +219,15 @@ class Records:
         reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)
         reader.row_factory = sqlite3.Row
         try:
-            return [dict(row) for row in reader.execute(query, values)]
+            rows = [dict(row) for row in reader.execute(query, values)]
+            return [{name: in_file(reader, value) for name, value in row.items()} for row in rows]
         finally:
             reader.close()
 
     def conversation(self, person: Person) -> dict[str, Any]:
         """The current conversation's row, its state unpacked."""
         (row,) = self.rows("SELECT * FROM conversation WHERE chat = ? AND lane IS NOT NULL", str(person.id))
-        return {**row, "state": json.loads(row["state"])}
+        return row
 
     def answers(self, person: Person) -> dict[str, Any]:
         """The answers that count now."""

@@ -21,6 +21,7 @@ from bot.turns import take_turn
 from flows.tidy import fold
 from tests.conftest import FINE, TYPED
 from tests.patient import LANGUAGES, NOW
+from tests.unsealed import unsealed
 
 LIBRARY = load()
 GROUP = "-100500"
@@ -68,7 +69,7 @@ class Desk:
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         with self.store.begin() as db:
-            return list(db.execute(text(query), values))
+            return unsealed(db, db.execute(text(query), values))
 
     def one(self, query: str, **values: Any) -> Any:
         return self.rows(query, **values)[0][0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from flows.tidy import fold
 from tests.conftest import FINE, TYPED
 from tests.patient import LANGUAGES
 from tests.shell.conftest import GROUP, LIBRARY
+from tests.unsealed import unsealed
 
 T = TypeVar("T")
 Update = dict[str, Any]
@@ -159,7 +159,7 @@ class Door:
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         with self.store.begin() as db:
-            return list(db.execute(text(query), values))
+            return unsealed(db, db.execute(text(query), values))
 
     def one(self, query: str, **values: Any) -> Any:
         return self.rows(query, **values)[0][0]
@@ -172,7 +172,7 @@ class Door:
         return {row[0] for row in self.rows("SELECT external_id FROM receipt")}
 
     def quarantined(self) -> list[Any]:
-        return [json.loads(row[0]) for row in self.rows("SELECT CAST(payload AS text) FROM quarantine ORDER BY id")]
+        return [row[0] for row in self.rows("SELECT CAST(payload AS text) FROM quarantine ORDER BY id")]
 
     def state(self, chat: str) -> dict[str, Any]:
         """What counts in a chat: the open question, every answer, and how often each was written down."""

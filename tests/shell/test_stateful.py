@@ -41,6 +41,7 @@ from flows.flow import CONSENT, PERSON
 from tests.conftest import FINE, TYPED
 from tests.shell.conftest import ANA, GROUP, LIBRARY, Somebody, plain
 from tests.shell.house import Housed, Time, Wire, hurries
+from tests.unsealed import unsealed
 
 pytestmark = pytest.mark.slow
 
@@ -326,8 +327,8 @@ class Anything(RuleBasedStateMachine):
         return [button for row in shown[-1].rows for button in row] if shown else []
 
     def _all(self, query: str, **values: Any) -> list[Any]:
-        with self.house.store.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(query), values)]
+        with self.house.store.look() as db:
+            return unsealed(db, db.execute(text(query), values))
 
 
 _made: list[tuple[Path, dict[str, list[Envelope]]]] = []

@@ -23,7 +23,7 @@ from bot.store.transaction import Transaction
 class Hung:
     """As it was read in one look, for one member."""
 
-    notes: list[RowMapping]
+    notes: list[dict[str, Any]]
     shares: list[RowMapping]
     alike: list[Alike]
 
