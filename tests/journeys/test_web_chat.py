@@ -16,6 +16,8 @@ from bot.store.carries import LASTS
 from tests.shell.conftest import Desk, Somebody, plain
 from tests.visitor import ChatPages, Visitor
 
+pytestmark = pytest.mark.slow
+
 NASTY = ("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "{{ 7 * 7 }}", "javascript:alert(1)",
          "'; DROP TABLE message; --", "</textarea><svg onload=alert(1)>")  # fmt: skip
 
@@ -45,7 +47,6 @@ def test_nothing_is_kept_of_who_only_looks(chat: ChatPages, rosa: Visitor) -> No
     assert chat.desk.one("SELECT count(*) FROM conversation") == 0
 
 
-@pytest.mark.slow
 def test_from_the_poster_to_a_lead_with_a_reload_at_every_step(chat: ChatPages, rosa: Visitor) -> None:
     rosa.starts(path="/chat?s=c7kp2")
     assert "May we ask you some health questions" in rosa.said
