@@ -122,6 +122,8 @@ class Mail:
         message["From"] = Address(sender.display_name or "", sender.ascii_local_part or "", sender.ascii_domain)
         message["To"] = Address("", to.ascii_local_part or to.local_part, to.ascii_domain)
         message["Subject"] = envelope.subject
+        if {"\r", "\n", "\0"} & set(message["Subject"]):  # an encoded word may hide one, and a header behind it
+            raise ValueError("a line break in a header")
         message["Date"] = self._clock()
         message["Message-ID"] = f"<{fingerprint(envelope.key)}@{sender.ascii_domain}>"
         message["Auto-Submitted"] = "auto-generated"
