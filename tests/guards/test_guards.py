@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from bot.desk import sign_in
 from bot.shield import policy
-from bot.store import Store, conversations
+from bot.store import Store, conversations, sessions, staff
 from tests.guards.listed import ROOT, Guard, guards
+from tests.patient import NOW
 from tests.postgres import Postgres
 from tests.shell.conftest import Desk, Somebody, desk, rosa
 
@@ -101,6 +103,19 @@ def test_a_chat_is_moved_by_one_at_a_time(postgres: Postgres) -> None:
     with store.begin() as db:
         assert conversations.lock_free(db, ["telegram:1"]) == {"telegram:1"}
     store.close()
+
+
+def test_a_session_of_who_was_disabled_is_none(tmp_path: Path) -> None:
+    """Even where the session itself is still there."""
+    store = Store(f"sqlite:///{tmp_path / 'prescreen.db'}")
+    with store.begin(NOW) as db:
+        number = staff.add(db, "Nora", email="nora@site.example")
+        sessions.begin(db, number, sign_in.hashed("token"), NOW)
+        before = sign_in.signed_in(db, "token", NOW)
+        staff.disable(db, email="nora@site.example")
+        after = sign_in.signed_in(db, "token", NOW)
+    store.close()
+    assert before is not None and before[0]["name"] == "Nora" and after is None
 
 
 def lies_there(desk: Desk) -> str:

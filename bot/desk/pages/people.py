@@ -15,6 +15,7 @@ from bot.desk.pages.room import caller_of, go, render, room_of, tongue_of
 from bot.store import audit, sessions, staff
 from bot.store.transaction import Transaction
 from bot.words import SOURCE
+from flows.kinds.text import clean
 
 LONGEST = 60
 """Characters of a name: patients read it."""
@@ -56,7 +57,8 @@ async def add(
     typed = {"name": name, "telegram": telegram, "email": email, "role": role, "language": language}
     try:
         account, address = account_of(telegram), address_of(email)
-        if not name.strip():
+        name = " ".join(clean(name).split())
+        if not name:
             raise Wrong(lines.NO_NAME)
         if account is None and address is None:
             raise Wrong(lines.NO_WAY)
@@ -66,7 +68,7 @@ async def add(
             spoken = _language(request, language)
             try:
                 made = staff.add(
-                    db, name.strip()[:LONGEST], account, spoken, email=address, role=known, sites=where
+                    db, name[:LONGEST].rstrip(), account, spoken, email=address, role=known, sites=where
                 )
             except LookupError:
                 raise Wrong(lines.TAKEN) from None
