@@ -71,6 +71,8 @@ class Step:
     part: str
     label: str
     text: str
+    text_helper: str = ""
+    """The question about somebody else, for who answers for another person; "" where it names nobody."""
     help: str = ""
     why: str = ""
     options: tuple[Option, ...] = ()

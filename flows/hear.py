@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -12,10 +13,10 @@ from dateutil.relativedelta import relativedelta
 from flows.answer import Span
 from flows.conversation import Conversation
 from flows.engine import today_of
-from flows.flow import Flow, Question, Step
+from flows.flow import Flow, Option, Question, Step
 from flows.kinds import KINDS, choice, measure
 from flows.kinds import date as dates
-from flows.offers import with_options
+from flows.offers import NOWHERE, with_options
 from flows.reply import (
     COMMANDS_AND_TAPS,
     Asked,
@@ -70,8 +71,19 @@ def _open_step(flow: Flow, conversation: Conversation, words: Words) -> Step | N
     """The open question, with the options this person sees."""
     if conversation.life != "open" or conversation.step is None:
         return None
-    step = flow.step_by_id[conversation.step]
-    return with_options(flow, step, conversation.answers, words.languages)
+    step = with_options(flow, flow.step_by_id[conversation.step], conversation.answers, words.languages)
+    return _with_site_names(flow, step, words) if step.source == "sites" else step
+
+
+def _with_site_names(flow: Flow, step: Step, words: Words) -> Step:
+    """Sites, and none of them, as their buttons are called in this language."""
+
+    def names(option: Option) -> str:
+        if option.id == NOWHERE:
+            return words.text("say.button_none_near", option.label)
+        return ";".join(words.text(f"{flow.trial.slug}.site", text) for text in (option.label, option.detail))
+
+    return replace(step, options=tuple(replace(option, heard=names(option)) for option in step.options))
 
 
 def _answers(step: Step | None, conversation: Conversation, text: str, ear: Ear) -> bool:

@@ -278,6 +278,7 @@ def _steps(table: _Table, trial: str) -> Iterator[Step]:
         part=table.text("part"),
         label=table.text("label"),
         text=table.text("text").strip(),
+        text_helper=table.text("text_helper", ""),
         help=table.text("help", ""),
         why=table.text("why", ""),
         options=options,

@@ -150,9 +150,9 @@ class _Question:
     """A question in one language, before it meets a person: the texts may still mention something."""
 
     progress: str
-    helper: str
-    """What stands before the text for somebody who answers for another person."""
     text: str
+    of_another: str
+    """The text for somebody who answers for another person."""
     help: str
     numbered: str
     """The options with what their labels do not say."""
@@ -174,16 +174,24 @@ class _Tongue:
 
     def question(self, step: Step) -> _Question:
         numbered = any(option.detail for option in step.options)
-        closed = step.source == "sites" and len(step.options) == 1
         return _Question(
             self._progress(step),
-            self._line("helper") + " " if self.flow.part_by_id[step.part].counted else "",
-            self._line("sites_full") if closed else self.words.text(step.context, step.text),
+            self._asked(step),
+            self._of_another(step),
             self.words.text(step.context, step.help) if step.help else "",
             "\n".join(self._numbered(step, n, o) for n, o in enumerate(step.options, 1)) if numbered else "",
             tuple(self._answer_rows(step, ())),
             tuple(self._way_rows(step)),
         )
+
+    def _asked(self, step: Step) -> str:
+        closed = step.source == "sites" and len(step.options) == 1
+        return self._line("sites_full") if closed else self.words.text(step.context, step.text)
+
+    def _of_another(self, step: Step) -> str:
+        """In the third person where the question names somebody; whom we mean is said before it."""
+        text = self.words.text(step.context, step.text_helper) if step.text_helper else self._asked(step)
+        return f"{self._line('helper')} {text}" if self.flow.part_by_id[step.part].counted else text
 
     def _numbered(self, step: Step, number: int, option: Option) -> str:
         line = f"{number}. {self._label(step, option)}"
@@ -297,9 +305,9 @@ class _Voice(_Tongue):
         step = with_options(self.flow, raw, self.conversation.answers, self.words.languages)
         question = _question(self.flow, self.words, step)
         values = self._values(step)
-        text = fill(question.text, values)
+        text = fill(question.of_another if self._is_helper() else question.text, values)
         text = text.rpartition("\n\n")[2] if say.brief else text
-        parts = [question.progress, question.helper + text if self._is_helper() else text]
+        parts = [question.progress, text]
         if question.help:
             parts[-1] += "\n" + fill(question.help, values)
         if step.shows:

@@ -532,6 +532,9 @@ class Courier:
                     await self._clock_moved.wait()
 
 
+_ISOLATES = dict.fromkeys((0x2066, 0x2069))
+
+
 @dataclass(frozen=True)
 class Message:
     """A message as it was at one moment: an edit makes a new one, so one kept by a test is an old screen."""
@@ -548,7 +551,8 @@ class Message:
 
     @property
     def text(self) -> str:
-        return str(self.raw.get("text", self.raw.get("caption", "")))
+        """As it is read: without the marks that keep a number together in Arabic."""
+        return str(self.raw.get("text", self.raw.get("caption", ""))).translate(_ISOLATES)
 
     @property
     def rows(self) -> list[list[Json]]:

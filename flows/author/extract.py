@@ -87,6 +87,7 @@ _HEARD = "What people type, separated by ';'. Not word by word: list what people
 
 def _step(step: Step) -> Iterator[Message]:
     yield _patient(step.context, step.text, "Question")
+    yield _patient(step.context, step.text_helper, "The same question about somebody else, after say.helper")
     yield _patient(step.context, step.help, "Help under the question")
     yield _patient(step.context, step.why, "Answer to 'Why do you ask?'")
     yield _patient(step.context, step.label, "Short name of the answer on the check page")

@@ -120,7 +120,7 @@ def _step(flow: Flow, step: Step) -> Found:
             yield f"{place}.options.{option.id}.label", "There are no words.", "Write them."
     here = flow.index[step.id]
     named = {str(other.id): flow.index[other.id] for other in flow.steps if other.unsure_say}
-    for text in (step.text, step.help):
+    for text in (step.text, step.text_helper, step.help):
         for name in _PLACEHOLDER.findall(text):
             if name == "item" and step.item is None:
                 yield place, "Only a question with each fills {item}.", "Add each, or say it another way."
@@ -150,7 +150,9 @@ def _plain(place: str, text: str) -> Found:
 def _patient_texts(flow: Flow) -> Iterator[tuple[str, str]]:
     for step in flow.steps:
         place = f"step.{step.family or step.id}"
-        for text in (step.text, step.help, step.why, step.label, step.unsure_label, step.none_label):
+        for text in (step.text, step.text_helper, step.help, step.why, step.label):
+            yield place, text
+        for text in (step.unsure_label, step.none_label):
             yield place, text
         for option in step.options:
             for text in (option.label, option.detail, option.say):

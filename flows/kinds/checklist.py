@@ -18,7 +18,7 @@ _BETWEEN = r"[,;،؛，、；।/&+\n]|(?<=\d)\s+(?=\d)"
 
 def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
     """Numbers or labels, several in one message; every part must be understood, or none is taken."""
-    if fold(text) in _none(ear):
+    if fold(text) in _none(step, ear):
         return Gave((), text.strip())
     picks: list[Option] = []
     sure = True
@@ -45,10 +45,12 @@ def _between(ear: Ear) -> re.Pattern[str]:
     return re.compile("|".join(filter(None, (_BETWEEN, rf"\s(?:{spaced})\s", joined))), re.IGNORECASE)
 
 
-@lru_cache(maxsize=64)
-def _none(ear: Ear) -> frozenset[str]:
+@lru_cache(maxsize=1024)
+def _none(step: Step, ear: Ear) -> frozenset[str]:
+    """The folded words for none of them, the step's own button among them: "any day"."""
     label = ear.words.text("say.button_none_of_these", "None of these")
-    return frozenset({fold(label), *map(fold, ear.all("none"))})
+    own = {fold(step.none_label), fold(ear.words.text(step.context, step.none_label))} - {""}
+    return frozenset({fold(label), *own, *map(fold, ear.all("none"))})
 
 
 def accept(step: Step, data: object) -> Value:

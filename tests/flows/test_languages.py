@@ -204,6 +204,32 @@ def every_message(words: CatalogueWords) -> Iterator[tuple[str, Speech]]:
             yield from say(f"result {outcome}", Result(verdict), Reasons(verdict), Copy())
 
 
+SECOND = re.compile(
+    r"\b(?:you|your|usted|vous|votre|vos|você|seu|sua|вы|вас|вам|ваш|ваши?й|आप|आपको|आपका|आपके|आपकी)\b|您"
+    r"|\b(?:لك|عليك|لديك|يمكنك|تتعبك|يساعدك|جسمك|ركبتك|عينك|قلبك|أذنك|ميلادك|طولك|وزنك|جنسك)\b",
+    re.IGNORECASE,
+)
+"""Words for who is spoken to."""
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_who_answers_for_somebody_is_asked_in_the_third_person(tag: str) -> None:
+    """Every question about them; before it stands whom we mean."""
+    words = LANGUAGES.patient(tag)
+    assert SECOND.search(" ".join(words.text(step.context, step.text) for step in FLOW.steps if step.text_helper))
+    for id, way in ways().items():
+        step = FLOW.step_by_id[id]
+        if FLOW.part_by_id[step.part].counted:
+            answers = {**way, StepId("consent"): Answer("helper", DAY)}
+            (speech,) = speak(FLOW, Conversation(FLOW.name, tag, answers, id), [Ask(id)], words, EXTRA)
+            asked = words.text(step.context, step.text_helper or step.text)
+            assert words.text("say.helper", FLOW.says["helper"]) in speech.text
+            begins = re.split(r"[{]", asked)[0].split(" MRI ")[0]
+            assert begins in speech.text.translate(dict.fromkeys((0x2066, 0x2069))), id
+            if id not in ("private", "cancer_kind"):  # which speak to the helper, too
+                assert not SECOND.search(asked), (id, asked)
+
+
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_message_renders_with_the_longest_of_everything(tag: str) -> None:
     buttons, words = Buttons(b"0" * 32), LANGUAGES.patient(tag)

@@ -41,7 +41,16 @@ def test_a_wrong_reading_would_be_noticed() -> None:
     assert verdict(Phrase("en", "birth", "6", "?"), ("taken", "2026-06-22")) == "wrong"
 
 
-HOSTILE = ("no " * 1400, "a" * 4096, "1 " * 2048, "(" * 4096, "not sure " * 450, "٣" * 4096, "क्" * 2000, "年月日" * 1300)
+HOSTILE = (
+    "no " * 1400,
+    "a" * 4096,
+    "1 " * 2048,
+    "(" * 4096,
+    "not sure " * 450,
+    "٣" * 4096,
+    "क्" * 2000,
+    "年月日" * 1300,
+)
 
 
 @pytest.mark.slow
