@@ -18,6 +18,7 @@ from tests.guards.listed import ROOT, Guard, guards
 from tests.patient import NOW
 from tests.postgres import Postgres
 from tests.shell.conftest import Desk, Somebody, desk, rosa
+from tests.visitor import ChatPages
 
 __all__ = ["desk", "rosa"]
 
@@ -55,6 +56,7 @@ def test_no_page_may_run_a_script_of_anybody_elses() -> None:
     assert "unsafe" not in policy() and "*" not in policy()
 
 
+@pytest.mark.slow
 def test_a_writer_waits_for_the_one_before_it(tmp_path: Path) -> None:
     """Two that would each add one to what they read: neither reads before the other is done."""
     store = Store(f"sqlite:///{tmp_path / 'prescreen.db'}")
@@ -85,6 +87,7 @@ def test_a_writer_waits_for_the_one_before_it(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_the_file_is_synced_and_overwritten(tmp_path: Path) -> None:
     """SQLite's own words for it: FULL, and zeros over what was deleted."""
     store = Store(f"sqlite:///{tmp_path / 'prescreen.db'}")
@@ -105,6 +108,7 @@ def test_a_chat_is_moved_by_one_at_a_time(postgres: Postgres) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_a_session_of_who_was_disabled_is_none(tmp_path: Path) -> None:
     """Even where the session itself is still there."""
     store = Store(f"sqlite:///{tmp_path / 'prescreen.db'}")
@@ -116,6 +120,24 @@ def test_a_session_of_who_was_disabled_is_none(tmp_path: Path) -> None:
         after = sign_in.signed_in(db, "token", NOW)
     store.close()
     assert before is not None and before[0]["name"] == "Nora" and after is None
+
+
+@pytest.mark.slow
+def test_an_answer_without_its_chats_token_is_not_taken(desk: Desk) -> None:
+    """It comes from a page of ours, with the cookie of the chat: and still not from this chat's own form."""
+    chat = ChatPages(desk)
+    try:
+        rosa, other = chat.visitor().starts(), chat.visitor().starts()
+        form, pressed = rosa.form_with("Yes, for me")
+        theirs = dict(other.form_with("Yes, for me")[0].fields)["csrf"]
+        for wrong in (theirs, "", "x"):
+            fields = [(name, wrong if name == "csrf" else value) for name, value in form.fields]
+            assert rosa.post(form.action, [*fields, pressed]).status_code == 403
+        assert desk.one("SELECT count(*) FROM answer WHERE step = 'consent'") == 0
+        assert rosa.post(form.action, [*form.fields, pressed]).status_code == 303
+        assert desk.one("SELECT count(*) FROM answer WHERE step = 'consent'") == 1
+    finally:
+        chat.close()
 
 
 def lies_there(desk: Desk) -> str:
