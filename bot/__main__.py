@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from bot import logs
-from bot.commands import author, backup, desk, doctor, export, i18n, keys, qr, sites, talk
+from bot.commands import audit, author, backup, copy, demo, desk, doctor, export, i18n, keys, purge, qr, sites, talk
 from bot.library import BadTrials
 from bot.settings import REMEDIES, WRONG_KEY, BadSettings
 from bot.store import BadDatabase, BadKey
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         prog="prescreen", description="The kind first conversation about a clinical trial."
     )
     verbs = made.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    for group in (talk, author, desk, sites, qr, export, doctor, backup, keys, i18n):
+    for group in (talk, demo, author, desk, audit, sites, qr, export, copy, doctor, purge, backup, keys, i18n):
         group.add_to(verbs)
     return made
 

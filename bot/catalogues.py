@@ -29,6 +29,7 @@ from bot.desk import (
     sign_in,
     talking,
     telling,
+    watch,
     work,
 )
 from bot.desk.pages import lines
@@ -59,6 +60,7 @@ STAFF_ROOMS = (
     shares,
     insight,
     export,
+    watch,
 )
 """The modules that speak to staff: their ``LINES`` are every string of theirs."""
 PAGES = Path(cards.__file__).parent / "pages" / "templates"

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot import crash
 from bot.limits import Limits
-from bot.messages import Channel, Sent
+from bot.messages import Channel, Envelope, Sent
 from bot.store import conversations, leads, outbox, unstorable
 from bot.store.outbox import Due
 from bot.store.transaction import Transaction
@@ -26,6 +26,8 @@ SHORTEST = 0.2
 """Seconds between two looks while the limits hold something back: it is not looked through for every message."""
 MOST = 200
 """Messages that one look may start."""
+OUT = Sent("later", wait=15.0, longest=300.0)
+"""When what waits for a chat that the bot was put out of is tried again."""
 LAST_SENDS = 8.0
 """Seconds that sends already under way get when the process stops."""
 
@@ -38,11 +40,12 @@ class Delivery:
         writer: Writer,
         channels: Mapping[str, Channel],
         limits: Mapping[str, Limits] | None = None,
-        on_gone: Callable[[Transaction, Due, datetime], None] | None = None,
+        on_gone: Callable[[Transaction, Due, datetime], bool] | None = None,
     ) -> None:
         """``limits`` by the name of the channel, where it has any; this is then the one sender there.
 
-        ``on_gone`` hears, inside the transaction, that somebody cannot be written to.
+        ``on_gone`` hears, inside the transaction, that somebody cannot be written to; it returns whether what is
+        for them waits all the same, until they can be again.
         """
         self.writer, self.channels, self.limits, self.on_gone = writer, channels, limits or {}, on_gone
         writer.sender = self
@@ -54,6 +57,11 @@ class Delivery:
         self._paused = True  # until the first look knows better
         self._pause = LOOK
         self._busy: set[str] = set()
+        self._claimed: dict[int, Due] = {}
+        """What was claimed, and is not called for yet."""
+        self._called: dict[int, Due] = {}
+        self._void: set[int] = set()
+        """What of both is about somebody who was erased meanwhile."""
         self._sends: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -141,6 +149,10 @@ class Delivery:
         """From now on these lanes are busy, and no sooner."""
         self._busy -= db.freed
         self._busy |= {due.lane for due in db.claimed}
+        if db.gone:
+            under_way = [*self._claimed.values(), *self._called.values()]
+            self._void |= {due.id for due in under_way if db.gone & _about(due)}
+        self._claimed |= {due.id: due for due in db.claimed}
 
     def _too_fast(self, item: Due) -> bool:
         """Whether the channel would refuse it now; if not, it is counted as sent."""
@@ -155,10 +167,15 @@ class Delivery:
         limits.take(item.chat, at)
         return False
 
-    def _result(self, due: Due, sent: Sent, db: Transaction) -> None:
+    def _result(self, due: Due, sent: Sent | None, db: Transaction) -> None:
+        """``sent`` is None for what was not sent after all, since its person was erased."""
         now = db.at
         db.freed.add(due.lane)
         db.lanes.add(due.lane)
+        if sent is None:
+            return
+        if due.id in self._void and sent.fate == "sent" and sent.provider_id:  # too late to stop, not to take back
+            outbox.put(db, due.channel, due.chat, Envelope("", deletes=(sent.provider_id,)), f"late:{due.id}", now)
         db.counts["sends", sent.fate] += 1
         if sent.code:
             db.counts[f"{due.channel}_errors", sent.code] += 1
@@ -174,9 +191,10 @@ class Delivery:
                 log.warning("a chat has a new id; if it is the staff group, change STAFF_GROUP")
                 outbox.move_lane(db, due.channel, due.chat, sent.provider_id)
             case "gone":
-                if self.on_gone is not None:
-                    self.on_gone(db, due, now)
-                outbox.stop_lane(db, due.channel, due.chat)
+                if self.on_gone is not None and self.on_gone(db, due, now):
+                    outbox.later(db, due, now, _pause_after(due.attempts, OUT))
+                else:
+                    outbox.stop_lane(db, due.channel, due.chat)
                 if due.conversation_id:
                     conversations.note(db, due.conversation_id, reachable=False)
             case "refused":
@@ -200,8 +218,11 @@ class Delivery:
     async def _send(self, due: Due) -> None:
         """The intent is committed. Call, then result: a crash between them sends again, and never loses."""
         crash.point("sending")
+        self._called[due.id] = self._claimed.pop(due.id, due)
+        sent: Sent | None = None
         try:
-            sent = await self.channels[due.channel].send(due.chat, due.envelope, due.last)
+            if due.id not in self._void:
+                sent = await self.channels[due.channel].send(due.chat, due.envelope, due.last)
         except Exception as error:  # the channel itself is at a loss: the message stays, and is tried again
             log.error("a send failed and will be tried again: %s", type(error).__name__)
             sent = Sent("later", wait=LOOK)
@@ -216,7 +237,14 @@ class Delivery:
                 pause = min(pause * 2, 5.0)
             else:
                 crash.point("result_stored")
+                self._called.pop(due.id, None)
+                self._void.discard(due.id)
                 return
+
+
+def _about(due: Due) -> set[str]:
+    """Whom a message is to, and whom it is about, as ``Transaction.gone`` names them."""
+    return {due.lane, f"conversation:{due.conversation_id}", f"lead:{due.sheet_of}"}
 
 
 def _pause_after(tries: int, sent: Sent) -> float:

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 from bot import metrics, sweep
 from bot.deliver import Delivery
 from bot.deployment import Deployment
-from bot.desk import digest, escalation, insight, talking
+from bot.desk import digest, escalation, insight, letters, talking, watch
 from bot.desk.work import hand_back, take_staff
 from bot.limits import Limits
 from bot.messages import Channel, Envelope, Inbound
-from bot.store import Store, clock_of, conversations, leads, outbox
+from bot.pace import Fate, Pace
+from bot.store import Store, audit, clock_of, conversations, leads, outbox
 from bot.store.outbox import Due
 from bot.store.transaction import Transaction
 from bot.surroundings import Room, Steady
@@ -53,26 +54,45 @@ class House:
         self.store, self.deployed, self.clock = store, deployed, clock
         self.writer = Writer(store, clock)
         self.room = Room(store)
+        self.pace = Pace()
         self._steady = Steady(clock())
         self.delivery = Delivery(self.writer, channels, limits, self._gone)
 
     def close(self) -> None:
         self.writer.close()
 
-    def _gone(self, db: Transaction, due: Due, at: datetime) -> None:
+    def _gone(self, db: Transaction, due: Due, at: datetime) -> bool:
+        """Whether what is for them waits all the same: the staff group's notices do, until the bot is back in it."""
+        if due.channel == self.deployed.staff_channel and due.chat.startswith("-"):  # a group
+            log.critical("the bot may not write to the staff group; what is for the group waits, see STAFF_GROUP")
+            return True
+        letters.by_mail_instead(db, self.deployed, due, at)
         hand_back(db, self.deployed, due, at)
         leads.lose_chat(db, due.channel, due.chat, at)
+        return False
 
     async def take(self, inbound: Inbound) -> None:
         """Commits what somebody did. Raises when nothing could be written; it is then sent again."""
         self.room.check()
         began = time.perf_counter()
-        await self.writer.write(partial(self._take, inbound), inbound)
+        fate: Fate = "well" if inbound.group else self.pace.count(inbound.lane, self.clock())
+        take = self._take if fate in ("well", "slow") else self._note_flood
+        await self.writer.write(partial(take, inbound, fate), inbound)
         metrics.span("handling", time.perf_counter() - began)
 
-    def _take(self, inbound: Inbound, db: Transaction) -> None:
+    def _take(self, inbound: Inbound, fate: Fate, db: Transaction) -> None:
         if not take_staff(inbound, db, self.deployed, db.at):
-            take_turn(inbound, db, self.deployed, db.at)
+            take_turn(inbound, db, self.deployed, db.at, slow=fate == "slow")
+
+    def _note_flood(self, inbound: Inbound, fate: Fate, db: Transaction) -> None:
+        """Only that it came is stored. The person is told once, and the audit says so."""
+        if not conversations.take_receipt(db, inbound, db.at):
+            return
+        db.counts["updates", "over"] += 1
+        if fate == "first":
+            kept = conversations.current(db, inbound.channel, inbound.chat)
+            audit.record(db, "flood", conversation=kept.tag if kept is not None else "")
+            self._say(db, inbound, "too_fast", f"flood:{inbound.channel}:{inbound.external_id}")
 
     async def set_aside(self, update: Mapping[str, Any], inbound: Inbound | None) -> None:
         """Keeps an update that cannot be taken, and tells the person that it is not their fault."""
@@ -84,11 +104,15 @@ class House:
         conversations.set_aside(db, self.deployed.staff_channel, inbound.chat if inbound else _chat_in(update), update, at)
         if inbound is None or inbound.group:
             return
+        key = f"trouble:{inbound.channel}:{inbound.external_id}:{at.isoformat()}"  # it may fail again
+        self._say(db, inbound, "trouble", key)
+
+    def _say(self, db: Transaction, inbound: Inbound, line: str, key: str) -> None:
+        """One line of the product's own, in the language of the person's app."""
         flow = self.deployed.library.newest(self.deployed.trial)
         tag = self.deployed.languages.resolve(inbound.language) or SOURCE
-        text = self.deployed.languages.patient(tag).text("say.trouble", flow.says["trouble"])
-        key = f"trouble:{inbound.channel}:{inbound.external_id}:{at.isoformat()}"  # it may fail again
-        outbox.put(db, inbound.channel, inbound.chat, Envelope(text), key, at)
+        text = self.deployed.languages.patient(tag).text(f"say.{line}", flow.says[line])
+        outbox.put(db, inbound.channel, inbound.chat, Envelope(text), key, db.at)
 
     async def count(self, key: str) -> int:
         return await self.writer.write(lambda db: conversations.count_attempt(db, key))
@@ -149,7 +173,8 @@ class House:
     async def sweep(self) -> None:
         """Takes every step that is due. Each is idempotent, and one that fails stops no other."""
         at, deployed = await self.writer.write(self._time), self.deployed
-        if unnoticed := await self.writer.write(lambda db: leads.unnoticed(db, at - UNNOTICED)):
+        unnoticed = await self.writer.write(lambda db: leads.unnoticed(db, at - UNNOTICED))
+        if unnoticed and not deployed.demo:
             log.critical("%s leads wait, and no notice of them has got through; see `prescreen leads`", unnoticed)
         if not self._steady.holds(at):
             log.critical("the clock was moved; nothing is reminded of or expires until it is steady for an hour")
@@ -162,6 +187,10 @@ class House:
         await self._look_after(at)
         while await self.writer.write(partial(sweep.forget, deployment=deployed, now=at)):
             pass
+        if await self._step(partial(watch.surge, deployment=deployed, now=at)):
+            log.critical("far more leads came within an hour than usual")
+        if ended := await self._step(audit.head):
+            log.info("the audit ends at %s", ended)
         if await self.writer.write(lambda db: insight.due(db, deployed.trial, at)):
             counted = await asyncio.to_thread(self._count, at)
             await self.writer.write(lambda db: insight.keep(db, deployed.trial, counted, at))

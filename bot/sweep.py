@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot import crash
+from bot import crash, retention
 from bot.deployment import Deployment
 from bot.messages import Inbound
-from bot.store import conversations, outbox
+from bot.store import conversations
 from bot.store.conversations import Kept
 from bot.store.transaction import Transaction
 from bot.turns import take_turn
 from flows.engine import today_of
 
-log = logging.getLogger(__name__)
-
 DAYTIME = range(9, 20)
-FEW, MANY = 20, 5000
-"""People, and rows, that one step of forgetting removes."""
-KEPT = timedelta(days=7)
-"""How long receipts and sent messages stay: Telegram sends nothing again after a day."""
 
 
 def reminders(db: Transaction, deployment: Deployment, now: datetime) -> list[Inbound]:
@@ -59,14 +52,5 @@ def remind(reminder: Inbound, db: Transaction, deployment: Deployment, now: date
 
 
 def forget(db: Transaction, deployment: Deployment, now: datetime) -> bool:
-    """The end of retention: answers without a lead, and what only served to take and send things once.
-
-    A few people at a time, since everybody else waits meanwhile; returns whether there are more.
-    """
-    old = conversations.forgotten(db, now - timedelta(days=deployment.keep_days), FEW)
-    for channel, chat in old:
-        conversations.erase(db, channel, chat, wishes=False)
-        log.info("answers erased after %s days without a lead", deployment.keep_days)
-    conversations.forget_receipts(db, now - KEPT, MANY)
-    outbox.forget(db, now - KEPT, MANY)
-    return len(old) == FEW
+    """The end of retention, a few people at a time; returns whether there are more."""
+    return retention.more(retention.enforce(db, deployment, now))

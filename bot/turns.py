@@ -15,10 +15,11 @@ from bot.desk.telling import envelope, here, page_of, place_of
 from bot.handlers import handle, request
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, Inbound, chunks
-from bot.store import carries, conversations, leads, outbox, sites, staff
+from bot.store import carries, conversations, leads, marks, outbox, sites, staff, tombstones
 from bot.store.conversations import Kept
 from bot.store.transaction import Transaction
 from flows import Reply, Turn, advance, hear, speak, start
+from flows.conversation import Conversation
 from flows.engine import today_of
 from flows.flow import CHECK, CONSENT, SITE, Flow
 from flows.hear import danger, wish
@@ -37,32 +38,38 @@ ALWAYS = ("delete", "stop", "language", "privacy", "help")
 """What is heard in words even while staff talk with the person; the rest needs a slash or a button."""
 HEARD = (
     *ALWAYS, "start", "delete_now", "stop_now", "start_over", "status", "time", "slot", "withdraw", "withdraw_now",
-    "copy", "faq", "unwell", "later",
+    "copy", "faq", "unwell", "later", "no_reminder", "no_notices",
 )  # fmt: skip
 """What the bot does while staff talk with the person."""
+A_DAY = 5
+"""How often one chat may begin in a day."""
 DELETABLE = timedelta(hours=47)
 """How far back a messenger lets a bot take messages away, with an hour to spare."""
 
 
-def take_turn(inbound: Inbound, db: Transaction, deployment: Deployment, now: datetime) -> bool:
+def take_turn(
+    inbound: Inbound, db: Transaction, deployment: Deployment, now: datetime, *, slow: bool = False
+) -> bool:
     """Takes one update: receipt, turn, rows, and what to send, all in the one transaction that is given.
 
-    Returns False for an update that was taken before.
+    Returns False for an update that was taken before. ``slow``: everybody else is answered first.
     """
     if not conversations.take_receipt(db, inbound, now):
         db.counts["updates", "known"] += 1
         return False
     db.counts["updates", "taken"] += 1
-    _Taking(db, deployment, inbound, now).run()
+    _Taking(db, deployment, inbound, now, slow=slow).run()
     return True
 
 
 class _Taking:
     """One inbound inside its transaction."""
 
-    def __init__(self, db: Transaction, deployment: Deployment, inbound: Inbound, now: datetime) -> None:
+    def __init__(
+        self, db: Transaction, deployment: Deployment, inbound: Inbound, now: datetime, *, slow: bool = False
+    ) -> None:
         self.db, self.deployment, self.inbound, self.now = db, deployment, inbound, now
-        self.sent = 0
+        self.sent, self.slow = 0, slow
 
     def run(self) -> None:
         inbound = self.inbound
@@ -76,9 +83,21 @@ class _Taking:
             if inbound.kind == "blocked":
                 outbox.stop_lane(self.db, inbound.channel, inbound.chat)
             return
+        erased = taken = False
+        if kept is None or kept.reborn:
+            erased, taken = tombstones.met(self.db, inbound)
+        if taken:  # it comes again, and was erased with the rest
+            conversations.drop_receipt(self.db, inbound)
+            return
         if kept is None:
-            if not self.points_on():
-                self.welcome()
+            if erased and inbound.kind != "start":
+                self.says_only("begin_anew", self._guess())
+            elif self.points_on():
+                pass
+            elif self.began_today() >= A_DAY:
+                self.says_only("enough_today", self._guess())
+            else:
+                self.welcome(reborn=erased)
             return
         if not kept.reachable:
             leads.lose_chat(self.db, inbound.channel, inbound.chat, self.now, lost=False)
@@ -88,6 +107,9 @@ class _Taking:
             conversations.save(self.db, kept, kept.conversation, self.now)
             return
         reply = self.reply(flow, kept)
+        if reply == Asked("start_over") and self.began_today() >= A_DAY:
+            self.says_only("enough_today", kept.conversation.locale)
+            return
         if isinstance(reply, Garbled):
             self.db.counts["invalid_input", reply.reason] += 1
         if kept.held_by is None or isinstance(reply, Asked):
@@ -101,7 +123,7 @@ class _Taking:
             kept.pressed = inbound.message
         self.write(kept, turn, flow)
         if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
-            fresh, first = self.begin(kept.conversation.locale)
+            fresh, first = self.begin(kept.conversation.locale, reborn=kept.reborn)
             self.write(fresh, first)
 
     def arrives(self) -> bool:
@@ -175,9 +197,19 @@ class _Taking:
         outbox.put(self.db, inbound.channel, inbound.chat, gone, key, self.now)
         return True
 
-    def welcome(self) -> None:
+    def says_only(self, line: str, locale: str) -> None:
+        """Nothing begins here now, and nothing is kept; danger still comes first."""
+        flow = self.deployment.library.newest(self.deployment.trial)
+        words = self.deployment.languages.patient(locale)
+        sign = danger(flow, clean(self.inbound.text), words)
+        said: list[Say] = [*([Show("safety", sign)] if sign is not None else []), Tell(line)]
+        for number, speech in enumerate(speak(flow, Conversation(flow.name, locale), said, words)):
+            key = f"{self.inbound.channel}:{self.inbound.external_id}:only:{number}"
+            outbox.put(self.db, self.inbound.channel, self.inbound.chat, Envelope(speech.text), key, self.now)
+
+    def welcome(self, *, reborn: bool = False) -> None:
         """Somebody whom we do not know, or whose conversation is gone: it begins, and danger still comes first."""
-        kept, first = self.begin(self._guess())
+        kept, first = self.begin(self._guess(), reborn=reborn)
         flow = self.deployment.library.flow(first.conversation.flow)
         words = self.deployment.languages.patient(first.conversation.locale)
         lead_in: list[Say] = [Tell("stale")] if self.inbound.kind == "press" else []
@@ -186,14 +218,23 @@ class _Taking:
             lead_in, events = [Show("safety", sign)], [SafetyShown(sign)]
         self.write(kept, Turn(first.conversation, (*lead_in, *first.says), tuple(events)))
 
-    def begin(self, locale: str) -> tuple[Kept, Turn]:
+    def began_today(self) -> int:
+        """How often this chat has begun today, erased or not: noted under a keyed hash."""
+        noted = marks.get(self.db, self._day_of_chat())
+        return int(noted["data"]) if noted is not None else 0
+
+    def _day_of_chat(self) -> str:
+        return f"{marks.BEGUN}{tombstones.hash_of(self.db, 'begun', self.inbound.lane, f'{self.now:%Y-%m-%d}')[:32]}"
+
+    def begin(self, locale: str, *, reborn: bool = False) -> tuple[Kept, Turn]:
         self.db.counts["sessions_started", ""] += 1
+        marks.put(self.db, self._day_of_chat(), self.now, self.began_today() + 1)
         flow = self.deployment.library.newest(self.deployment.trial)
         first = start(flow, locale, self.now)
         source = self.inbound.text if self.inbound.kind == "start" and LINK.fullmatch(self.inbound.text) else ""
         source = "" if source.startswith(carry.PREFIX) else source
         where = self.inbound.channel, self.inbound.chat
-        return conversations.open_new(self.db, *where, first.conversation, source, self.now), first
+        return conversations.open_new(self.db, *where, first.conversation, source, self.now, reborn=reborn), first
 
     def _guess(self) -> str:
         return self.deployment.languages.resolve(self.inbound.language) or "en"
@@ -248,7 +289,7 @@ class _Taking:
     def keep_words(self, flow: Flow, kept: Kept, reply: Reply) -> None:
         """What the person wrote goes into the transcript, unless it is not ours to keep."""
         if isinstance(reply, Signalled | Garbled) and not (
-            isinstance(reply, Garbled) and reply.reason in ("unclear", "range", "future", "unit")
+            isinstance(reply, Garbled) and reply.reason in ("unclear", "range", "future", "unit", "premium")
         ):
             return
         if isinstance(reply, Garbled) and CONSENT not in kept.conversation.answers:
@@ -329,7 +370,7 @@ class _Taking:
                 self.now,
                 conversation_id=kept.id if keep else None,
                 question=keep and question and bool(one.rows),
-                priority=outbox.REMINDER if self.inbound.kind == "elapsed" else outbox.REPLY,
+                priority=outbox.REMINDER if self.slow or self.inbound.kind == "elapsed" else outbox.REPLY,
             )
         if keep and not speech.again:
             step = speech.step

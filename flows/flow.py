@@ -221,6 +221,13 @@ class Question:
     """What people write when they ask it: phrases, separated by ``;``."""
 
 
+RETENTION = ("unfinished", "ruled_out", "leads", "quarantine", "receipts", "outbox", "tombstones")
+"""The kinds of data whose days a trial's file may say under ``[retention]``."""
+
+LONGEST = 3650
+"""Days that anything may be kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """The facts of the listing."""
@@ -269,6 +276,8 @@ class Flow:
     """Approved lines that staff may send to a person, by name."""
     pictures: Mapping[str, str] = field(default_factory=dict)
     """What each drawing shows, in words. The drawing is ``pictures/<id>.svg`` beside the trial's file."""
+    retention: Mapping[str, int] = field(default_factory=dict)
+    """How many days each kind of data is kept, where the trial says so: RETENTION names the kinds."""
     closed: frozenset[str] = frozenset()
     """The ids of sites that take nobody now. No file says so: the shell does."""
 

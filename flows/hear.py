@@ -35,6 +35,7 @@ from flows.words import Ear, Words
 COMMANDS: tuple[What, ...] = (
     "back", "help", "why", "person", "language", "stop", "delete", "privacy", "faq", "change", "start",
     "resume", "unwell", "copy", "status", "time", "withdraw", "pictures", "web",
+    "no_reminder", "no_notices",
 )  # fmt: skip
 """Wishes that can be typed at any step, in words of the language or as a slash command."""
 

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, cast, get_args
 from flows.answer import StepId
 from flows.facts import Fact, Period
 from flows.flow import (
+    LONGEST,
+    RETENTION,
     Criterion,
     CriterionId,
     Decision,
@@ -236,7 +238,20 @@ def _flow(trial: _Table, frame: _Table) -> Flow:
         },
         phrases=frame.strings("phrases"),
         pictures=trial.strings("pictures"),
+        retention=_retention(trial.table("retention")),
     )
+
+
+def _retention(table: _Table | None) -> dict[str, int]:
+    """Days by kind of data."""
+    found = {}
+    for kind in RETENTION:
+        days = table.whole(kind) if table is not None else None
+        if table is not None and days is not None and days not in range(1, LONGEST + 1):
+            table.problem(kind, f"This should be from 1 to {LONGEST} days.", "Change the value.")
+        elif days is not None:
+            found[kind] = days
+    return found
 
 
 def _trial(table: _Table) -> Trial:

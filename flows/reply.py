@@ -15,6 +15,7 @@ What = Literal[
     "status", "time", "withdraw", "slot", "withdraw_now", "send_again", "answer", "question",
     "pictures",
     "web",
+    "no_reminder", "no_notices",
 ]  # fmt: skip
 """What somebody can ask for at any step; some of it by a second tap, inside a menu.
 
@@ -78,7 +79,7 @@ class Narrowed:
 class Garbled:
     """Something that is no answer to the open question."""
 
-    reason: Literal["unclear", "range", "future", "media", "long", "edited", "private", "unit", "stale"]
+    reason: Literal["unclear", "range", "future", "media", "long", "edited", "private", "unit", "stale", "premium"]
 
 
 @dataclass(frozen=True, slots=True)

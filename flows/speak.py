@@ -47,7 +47,7 @@ MENUS: Mapping[str, tuple[What, ...]] = {
     "stop": ("resume", "stop_now", "delete"),
     "stopped": ("resume", "delete"),
     "delete": ("delete_now", "resume"),
-    "privacy": ("resume", "delete"),
+    "privacy": ("resume", "withdraw", "no_reminder", "no_notices", "delete"),
     "status": ("time", "change", "withdraw", "copy", "person", "resume"),
     "time": ("resume",),
     "withdraw": ("withdraw_now", "resume"),
@@ -69,6 +69,11 @@ TOLD: Mapping[str, tuple[What, ...]] = {
     "question": ("faq", "person"),
 }
 """The wishes offered below a line that is told, not asked."""
+
+KINDS_OF_YES: Mapping[str, What] = {
+    "health": "delete", "send": "withdraw", "reminder": "no_reminder", "notices": "no_notices",
+}  # fmt: skip
+"""Each yes, by the wish that takes it back."""
 
 STANDS = ("none", "waiting", "has", "tried", "later", "spoken", "visit", "inside", "closed")
 """How a request may stand, each with a line of its own: ``status_waiting``."""
@@ -393,6 +398,9 @@ class _Voice(_Tongue):
             lines += [self._line("ready")] if self.flow.trial.ready else []
             lines += [self._line("nothing_changes")]
             lines += [self._line("mail_comes")] if self.extra.get("mail") else []
+        if key == "deleted":
+            lines += [self._line("deleted_site")] if self.extra.get("told_site") else []
+            lines += [self._line("deleted_receipt")] if self.extra.get("receipt") else []
         if key == "claimed" and not values.get("phone"):
             lines = [self._line("claimed_only")]
         rows = tuple((button,) for button in self._wishes(*TOLD.get(key, ())))
@@ -405,6 +413,8 @@ class _Voice(_Tongue):
             return self.words.listed([self._step_label(step) for step in steps])
         if name == "site":
             return self._site(value)
+        if name == "app":
+            return self._line(f"app_{value}")
         if name == "days":
             one, many = self.flow.says["days_one"], self.flow.says["days_many"]
             phrase = self.words.plural("say.days", one, many, int(value))
@@ -413,8 +423,6 @@ class _Voice(_Tongue):
             return self._day(date.fromisoformat(value))
         if name == "slot" and value:
             return self._slot(datetime.fromisoformat(value))
-        if name == "app":
-            return self._line(f"app_{value}")
         if name == "city" and (site := self.flow.site(value)):
             return self.words.text(f"{self.flow.trial.slug}.site", site.city)
         if name == "hours":
@@ -501,6 +509,9 @@ class _Voice(_Tongue):
         offered, extra = MENUS[key], self.extra
         if key == "status" and extra.get("status", "none") in ("none", "closed"):
             offered = tuple(wish for wish in offered if wish not in ("time", "withdraw"))
+        if key == "privacy":
+            open_yes = {KINDS_OF_YES[kind] for kind, days in self._yeses() if len(days) == 1}
+            offered = tuple(wish for wish in offered if wish in (*open_yes, "resume", "delete"))
         if key == "time" and extra.get("time") == "yours":
             offered = ("time", *offered)
         if key == "withdrawn" and not any(step in self.conversation.answers for step in self.flow.sends):
@@ -519,9 +530,24 @@ class _Voice(_Tongue):
             case "time":
                 lines = [self._line(f"time_{extra.get('time', 'no_lead')}")]
                 return [*lines, *(self._slot(start) for start in self._starts() if extra.get("own_zone"))]
+            case "privacy":
+                return [self._line("menu_privacy"), *self._consents()]
             case "withdrawn" if extra.get("withdrawn") == "none":
                 return [self._line("withdrawn_none")]
         return [self._line(f"menu_{key}")]
+
+    def _yeses(self) -> list[tuple[str, list[date]]]:
+        """What the person said yes to: the day, and the day on which they took it back."""
+        listed = [one.partition("=") for one in self.extra.get("consents", "").split(";") if one]
+        return [(kind, [date.fromisoformat(day) for day in days.split("/")]) for kind, _, days in listed]
+
+    def _consents(self) -> list[str]:
+        lines = []
+        for kind, days in self._yeses():
+            said = fill(self._line(f"consent_{kind}"), {"day": self._day(days[0])})
+            back = fill(self._line("consent_back"), {"day": self._day(days[1])}) if len(days) > 1 else ""
+            lines.append(f"{said} {back}".strip())
+        return [self._line("consents"), *lines] if lines else []
 
     def _starts(self) -> list[datetime]:
         return [datetime.fromisoformat(start) for start in self.extra.get("slots", "").split(",") if start]
@@ -592,6 +618,8 @@ class _Voice(_Tongue):
             return self._named(step)
         flow, slug = self.flow, self.flow.trial.slug
         match name:
+            case "app":
+                return self._line("app_messenger")
             case "short_title":
                 return self.words.text(f"{slug}.trial", flow.trial.short_title)
             case "ready":
@@ -618,8 +646,6 @@ class _Voice(_Tongue):
         return None
 
     def _named(self, step: Step) -> str:
-            case "app":
-                return self._line("app_messenger")
         """How an earlier answer is named in a later question."""
         value = self._given(step.id)
         option = step.option(value) if isinstance(value, str) else None

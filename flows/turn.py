@@ -165,6 +165,18 @@ class CarryWished:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentsWished:
+    """The person asked what happens to their data, and so what they said yes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentTakenBack:
+    """The person took one yes back: ``kind`` is reminder or notices."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawn:
     """The person took their request back. Their answers stay with them."""
 
@@ -193,6 +205,8 @@ Event = (
     | TimesWished
     | SlotPicked
     | CarryWished
+    | ConsentsWished
+    | ConsentTakenBack
     | Withdrawn
     | SafetyShown
     | Ended

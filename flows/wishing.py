@@ -56,6 +56,12 @@ def asked(turning: Turning, reply: Asked) -> Turn:
         case "slot":
             start = slot_of(about)
             return turning.done(Menu("time"), event=says.SlotPicked(start)) if start else turning.ask(Tell("stale"))
+        case "privacy":
+            return turning.done(Menu("privacy"), event=says.ConsentsWished())
+        case "no_reminder":
+            return turning.done(Tell("reminder_off"), event=says.ConsentTakenBack("reminder"))
+        case "no_notices":
+            return turning.done(Tell("notices_off"), event=says.ConsentTakenBack("notices"))
         case "withdraw_now":
             return _withdraw(turning)
         case "send_again":

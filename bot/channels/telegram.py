@@ -110,6 +110,9 @@ class Telegram:
         edited = envelope.edits or (last if envelope.again else "")
         if edited and await self._edit(chat, int(edited), envelope):
             return Sent("sent", edited)
+        if not envelope.text:  # nothing to say, only to take away
+            await self._delete(chat, envelope.deletes)
+            return Sent("sent")
         words = {"reply_markup": keyboard(envelope), "protect_content": envelope.protect or None}
         message = await self._photo(chat, envelope, words) if envelope.picture else None
         code = NO_PICTURE if envelope.picture and message is None else ""

@@ -10,13 +10,14 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
 from bot import sealed_file
@@ -24,7 +25,8 @@ from bot.app import store_of
 from bot.keyring import keyring
 from bot.leader import LEADING
 from bot.settings import load
-from bot.store import BadDatabase, BadKey, Store, conversations, outbox
+from bot.store import BadDatabase, BadKey, Store, conversations, outbox, tombstones
+from bot.store.tombstones import Stone
 from bot.store.vault import Keyring
 
 PROBLEM = 1
@@ -49,6 +51,12 @@ def add_to(verbs: Any) -> None:
     )
     restore.add_argument("file", type=Path, help="what `prescreen backup` made")
     restore.add_argument("--force", action="store_true", help="even if the database is not empty: it is lost")
+    restore.add_argument(
+        "--erased",
+        type=Path,
+        metavar="FILE",
+        help="a log, or any text, that tells of what was erased since the copy was made; it is erased again",
+    )
     restore.set_defaults(run=_restore)
     resume = verbs.add_parser("resume", help="send again after a restore, from what was waiting in the copy")
     resume.set_defaults(run=_resume)
@@ -61,7 +69,14 @@ def _backup(options: argparse.Namespace) -> int:
 
 def _restore(options: argparse.Namespace) -> int:
     settings = load()
-    return _kindly(_bring_back, make_url(settings.database_url), options.file, options.force, keyring(settings))
+    try:
+        said = options.erased.read_text(encoding="utf-8", errors="replace") if options.erased else ""
+    except OSError as error:
+        print(f"{options.erased} cannot be read: {error.strerror}.", file=sys.stderr)
+        return PROBLEM
+    stones = tombstones.said_in(said)
+    given = make_url(settings.database_url), options.file, options.force, keyring(settings), stones
+    return _kindly(_bring_back, *given)
 
 
 def _kindly(do: Any, *given: Any) -> int:
@@ -148,9 +163,9 @@ def _copy_file(source: Path, to: Path) -> None:
 # ---------------------------------------------------------------------- and back
 
 
-def _bring_back(url: URL, file: Path, force: bool, keys: Keyring) -> str:
+def _bring_back(url: URL, file: Path, force: bool, keys: Keyring, stones: Sequence[Stone] = ()) -> str:
     if not sealed_file.is_sealed(file):
-        return _replace(url, file, force, keys)  # the release before sealed nothing
+        return _replace(url, file, force, keys, stones)  # the release before sealed nothing
     with tempfile.TemporaryDirectory(prefix="prescreen-") as folder:  # mode 0700
         plain = Path(folder) / "copy"
         try:
@@ -159,21 +174,22 @@ def _bring_back(url: URL, file: Path, force: bool, keys: Keyring) -> str:
             raise Refused(DAMAGED) from None
         except BadKey as error:
             raise Refused(f"{error} Set MASTER_KEY, or MASTER_KEYS_OLD, to it. Nothing was changed.") from None
-        return _replace(url, plain, force, keys)
+        return _replace(url, plain, force, keys, stones)
 
 
-def _replace(url: URL, file: Path, force: bool, keys: Keyring) -> str:
+def _replace(url: URL, file: Path, force: bool, keys: Keyring, stones: Sequence[Stone]) -> str:
     with file.open("rb") as beginning:
         kind = beginning.read(16)
     sqlite = url.get_backend_name() == "sqlite"
     if not kind.startswith(SQLITE if sqlite else POSTGRES):
         raise Refused("The file is no copy of such a database. A copy goes back to the kind that it came from.")
     (_examine_file if sqlite else _examine_dump)(file)
-    (_into_file if sqlite else _into_server)(url, file, force, keys)
-    return "Restored. Nothing is sent until you run: prescreen resume"
+    again = (_into_file if sqlite else _into_server)(url, file, force, keys, stones)
+    told = f" People who were erased since, and are erased again: {again}." if again else ""
+    return f"Restored.{told} Nothing is sent until you run: prescreen resume"
 
 
-def _into_file(url: URL, file: Path, force: bool, keys: Keyring) -> None:
+def _into_file(url: URL, file: Path, force: bool, keys: Keyring, stones: Sequence[Stone]) -> int:
     target = _path(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{target}.lock").open("w") as lock:
@@ -185,13 +201,15 @@ def _into_file(url: URL, file: Path, force: bool, keys: Keyring) -> None:
             raise Refused("The database is not empty. With --force everything in it is lost.")
         with _beside(target) as made:
             _copy_file(file, made)
-            _pause(f"sqlite:///{made}", keys)
+            known = [*stones, *(_stones(f"sqlite:///{target}", keys) if target.exists() else ())]
+            again = _pause(f"sqlite:///{made}", keys, known)
             _put_away_log(target)
             made.rename(target)
         _sync(target.absolute().parent)
+    return again
 
 
-def _into_server(url: URL, file: Path, force: bool, keys: Keyring) -> None:
+def _into_server(url: URL, file: Path, force: bool, keys: Keyring, stones: Sequence[Stone]) -> int:
     import psycopg  # noqa: PLC0415 (not needed on SQLite)
 
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -214,10 +232,12 @@ def _into_server(url: URL, file: Path, force: bool, keys: Keyring) -> None:
         ]
         if full and not force:
             raise Refused("The database is not empty. With --force everything in it is lost.")
+        address = url.render_as_string(hide_password=False)
+        known = [*stones, *(_stones(address, keys) if "tombstone" in there else ())]
         (schema,) = db.execute("SELECT current_schema").fetchone() or ("public",)
         if not _pour(url, file, schema, tables):
             raise Refused("The database did not take the copy, and is as it was.")
-        _pause(url.render_as_string(hide_password=False), keys)
+        return _pause(address, keys, known)
 
 
 def _pour(url: URL, file: Path, schema: str, tables: list[str]) -> bool:
@@ -241,12 +261,27 @@ def _pour(url: URL, file: Path, schema: str, tables: list[str]) -> bool:
         return _run(url, words, None, script) == 0
 
 
-def _pause(url: str, keys: Keyring) -> None:
-    """Brings the copy up to date, and lets it send nothing."""
+def _stones(url: str, keys: Keyring) -> list[Stone]:
+    """What the database that is replaced knows to be erased; nothing where it cannot be read any more."""
+    try:
+        store = Store(url, keys)
+        with store.look() as db:
+            found = tombstones.every(db)
+        store.close()
+    except (BadDatabase, BadKey, DatabaseError):
+        print("The old database cannot be read. If anybody was erased since, add: --erased LOG", file=sys.stderr)
+        return []
+    return found
+
+
+def _pause(url: str, keys: Keyring, stones: Sequence[Stone]) -> int:
+    """Brings the copy up to date, lets it send nothing, and erases again whom it should not hold any more."""
     store = Store(url, keys)
     with store.begin() as db:
+        again = tombstones.apply(db, stones)
         conversations.beat(db, db.at, paused=True, running=False, leader="")
     store.close()
+    return again
 
 
 def _put_away_log(target: Path) -> None:

@@ -11,7 +11,7 @@ from bot.app import deployment, store_of
 from bot.commands import people
 from bot.desk.cards import FIT, Cards, cards_for
 from bot.settings import load
-from bot.store import leads
+from bot.store import audit, leads, sites
 
 PROBLEM, USAGE = 1, 2
 
@@ -28,18 +28,22 @@ def add_to(verbs: Any) -> None:
 def _leads(options: argparse.Namespace) -> int:
     settings = load()
     deployed = deployment(settings)
-    cards = cards_for(deployed, deployed.library.newest(deployed.trial), deployed.staff_language)
     store = store_of(settings)
     with store.begin() as db:
+        zones = sites.zones(db, deployed.trial)
+        cards = cards_for(deployed, deployed.library.newest(deployed.trial), deployed.staff_language, zones)
         rows = leads.queue(db, closed=options.closed or bool(options.reference))
         if options.reference:
             rows = [row for row in rows if leads.reference(row["id"]) == options.reference.upper()]
             if not rows:
                 print(f"There is no lead {options.reference}.", file=sys.stderr)
                 return PROBLEM
+            audit.record(db, "lead.opened", lead_id=rows[0]["id"], detail="by the command line")
             if not options.json:
                 print(_in_full(cards, rows[0], leads.history(db, rows[0]["id"])))
                 return 0
+        elif options.json:
+            audit.record(db, "leads.listed", detail="by the command line")
     if options.json:
         print(json.dumps([_plain(row) for row in rows], ensure_ascii=False, indent=2, default=str))
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.handlers import answers, ended, lead_raised, request, screened, wishes
+from bot.handlers import answers, consents, ended, lead_raised, request, screened, wishes
 from bot.handlers.happening import Happening
 from bot.store.transaction import Transaction
 from flows import turn
@@ -22,6 +22,8 @@ HANDLERS: Mapping[type, Handler] = {
     turn.StatusWished: request.status_wished,
     turn.TimesWished: request.times_wished,
     turn.SlotPicked: request.slot_picked,
+    turn.ConsentsWished: consents.wished,
+    turn.ConsentTakenBack: consents.taken_back,
     turn.PersonWished: request.person_wished,
     turn.CarryWished: wishes.carry_wished,
     turn.Withdrawn: request.withdrawn,

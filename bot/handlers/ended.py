@@ -7,7 +7,7 @@ from bot.desk import notices
 from bot.desk.telling import ALARMED, STOPPED, tell_holder
 from bot.handlers.happening import Happening
 from bot.messages import MAIL, Envelope
-from bot.store import conversations, details, leads, outbox, staff
+from bot.store import audit, consents, conversations, details, leads, outbox, staff, tombstones
 from bot.store.leads import Lead
 from bot.store.transaction import Transaction
 from flows.turn import Deleted, Ended, SafetyShown
@@ -29,13 +29,22 @@ def ended(db: Transaction, happening: Happening, event: Ended) -> None:
             tell_holder(db, happening.deployment, lead, holder, STOPPED, _name(happening), happening.now)
 
 
-def deleted(db: Transaction, happening: Happening, event: Deleted) -> None:
-    """Everything goes, also from a lead that staff already have; they see that it was withdrawn."""
-    kept = happening.kept
+def deleted(db: Transaction, happening: Happening, event: Deleted) -> dict[str, str]:
+    """Everything goes, also from a lead that staff already have; they see that it was withdrawn.
+
+    What is left is a keyed hash, by which a late update, a webhook that comes again or an old copy of the database
+    is known. The person gets a reference to it.
+    """
+    kept, told = happening.kept, False
     for lead in leads.of_chat(db, kept.channel, kept.chat):
         if lead["status"] != "withdrawn":
             withdraw(db, happening, lead)
+            told = True
+    audit.record(db, "erased", conversation=kept.tag)
     conversations.erase(db, kept.channel, kept.chat)
+    stone = tombstones.bury(db, kept.channel, kept.chat, happening.now)
+    log.info("erased %s at %s", stone, happening.now.isoformat())  # known from here after an old copy was restored
+    return {"receipt": tombstones.reference(stone), **({"told_site": "yes"} if told else {})}
 
 
 def withdraw(db: Transaction, happening: Happening, lead: Lead) -> None:
@@ -48,15 +57,7 @@ def withdraw(db: Transaction, happening: Happening, lead: Lead) -> None:
         now,
         status=life.after(lead["status"], "withdraw"),
         reason="withdrawn",
-        contact={},
-        flags=[],
-        chat="",
-        conversation_id=None,
-        outcome=None,
-        eligible_from=None,
-        slot_at=None,
-        escalate_at=None,
-        wants_person=False,
+        **leads.BLANK,
     )
     leads.record(db, lead["id"], "withdrawn", now)
     details.forget(db, lead["id"])
@@ -64,6 +65,7 @@ def withdraw(db: Transaction, happening: Happening, lead: Lead) -> None:
         leads.record(db, lead["merged_into"], "duplicate_withdrawn", now)
     if lead["conversation_id"] is not None:
         outbox.take_back_mail(db, MAIL, lead["conversation_id"])
+    consents.take_back(db, kept.channel, kept.chat, "send", now)
     _tell_staff(db, happening, lead["id"], lead["owner_id"])
 
 

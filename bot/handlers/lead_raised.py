@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from bot import crash
-from bot.desk import duplicates, notices, promise, rights
+from bot.desk import duplicates, notices, promise, rights, watch
 from bot.desk import lead as life
+from bot.handlers import consents
 from bot.handlers.happening import Happening
 from bot.messages import Envelope, parts
 from bot.store import leads, outbox, sites, staff
@@ -25,6 +26,12 @@ from flows.turn import LeadRaised
 
 def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dict[str, str]:
     """One open lead per person and trial: a second send, or a send after a person request, updates it."""
+    consents.given_by(db, happening, "send", "send" if event.verdict is not None else "send_person")
+    return raised(db, happening, event)
+
+
+def raised(db: Transaction, happening: Happening, event: LeadRaised) -> dict[str, str]:
+    """The same, by a yes that was given before."""
     flow, kept, now = happening.flow, happening.kept, happening.now
     site = sites.now(db, flow, event.site)
     values = _values(happening, event)
@@ -54,14 +61,15 @@ def lead_raised(db: Transaction, happening: Happening, event: LeadRaised) -> dic
         tell_changed(db, happening, lead_id)
     found = duplicates.keys_of(happening.deployment, kept.channel, kept.chat, values["contact"])
     duplicates.note_keys(db, lead_id, found)
-    raised = leads.get(db, lead_id)
-    assert raised is not None
+    fresh = leads.get(db, lead_id)
+    assert fresh is not None
+    watch.shared_number(db, happening.deployment, fresh, now)
     facts = {
         "reference": leads.reference(lead_id),
-        "due": raised["due_at"].astimezone(site.zone).date().isoformat(),
+        "due": fresh["due_at"].astimezone(site.zone).date().isoformat(),
         "phone": site.phone,
     }
-    return facts | _notify(db, happening, lead, raised, facts)
+    return facts | _notify(db, happening, lead, fresh, facts)
 
 
 def _moved(db: Transaction, lead: Lead, site: SiteNow, now: datetime) -> dict[str, Any]:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from phonenumbers import NumberParseException
-from phonenumbers import parse as parsed
-from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
-
 from bot.desk import slots
 from bot.handlers.ended import withdraw
 from bot.handlers.happening import Happening
-from bot.handlers.lead_raised import lead_raised
+from bot.handlers.lead_raised import raised
 from bot.messages import Envelope
 from bot.store import leads, outbox, sites, staff
 from bot.store.leads import Lead
@@ -88,7 +84,7 @@ def person_wished(db: Transaction, happening: Happening, event: PersonWished) ->
     if lead is None:
         answer = happening.after.answers.get(SITE)
         chosen = answer.value if answer is not None and isinstance(answer.value, str) else ""
-        lead_raised(db, happening, LeadRaised(None, chosen))
+        raised(db, happening, LeadRaised(None, chosen))
         lead = _open(db, happening)
         assert lead is not None
     elif not lead["wants_person"]:
@@ -146,11 +142,14 @@ def _clocks(site: SiteNow, lead: Lead) -> dict[str, str]:
 
 def own_zone(number: str) -> str:
     """The time zone that a number in the form +34600000000 belongs to; "" if there may be several."""
+    import phonenumbers  # noqa: PLC0415 (slow to import, and only few need it)
+    from phonenumbers import timezone  # noqa: PLC0415
+
     try:
-        zones = time_zones_for_number(parsed(number))
-    except NumberParseException:
+        zones = timezone.time_zones_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
         return ""
-    return zones[0] if len(zones) == 1 and zones[0] != UNKNOWN_TIMEZONE else ""
+    return zones[0] if len(zones) == 1 and zones[0] != timezone.UNKNOWN_TIMEZONE else ""
 
 
 def _place(site: SiteNow) -> str:

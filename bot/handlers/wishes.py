@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bot.handlers import consents
 from bot.handlers.happening import Happening
 from bot.messages import WEB
 from bot.store import carries, conversations
@@ -11,11 +12,13 @@ from flows.turn import CarryWished, NoticesWished, ReminderWished
 
 def reminder_wished(db: Transaction, happening: Happening, event: ReminderWished) -> None:
     conversations.note(db, happening.kept.id, remind_on=event.verdict.eligible_from)
+    consents.given_by(db, happening, "reminder", "remind")
 
 
 def notices_wished(db: Transaction, happening: Happening, event: NoticesWished) -> None:
     kept = happening.kept
     conversations.add_interest(db, kept.channel, kept.chat, happening.after.locale, happening.now)
+    consents.given_by(db, happening, "notices", "notices")
 
 
 def carry_wished(db: Transaction, happening: Happening, event: CarryWished) -> Mapping[str, str]:

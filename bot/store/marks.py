@@ -16,6 +16,16 @@ from bot.store.transaction import Transaction
 _mark = Mark.__table__  # type: ignore[attr-defined]
 
 
+BEGUN = "begun:"
+"""How the names begin under which it is noted how often somebody began on one day."""
+
+
+def forget_begun(db: Transaction, before: datetime, most: int) -> int:
+    """Of the days before, nobody asks any more."""
+    old = select(_mark.c.key).where(_mark.c.key.startswith(BEGUN), _mark.c.at < before).limit(most)
+    return db.execute(delete(_mark).where(_mark.c.key.in_(old))).rowcount
+
+
 def once(db: Transaction, key: str, now: datetime, data: Any = None) -> bool:
     """Remembers it. Returns whether it is new: of two who say so at once, one hears True."""
     made = (postgresql if db.server else sqlite).insert(_mark).values(key=key, data=data, at=now)

@@ -25,6 +25,9 @@ _quarantine = Quarantine.__table__  # type: ignore[attr-defined]
 
 CHAT, RECEIPT = "chat", "receipt"
 
+Stone = tuple[str, str, datetime]
+"""Hash, kind and time."""
+
 
 def hash_of(db: Transaction, kind: str, *words: str) -> str:
     """Nobody can go back from it without the key, which the database does not hold."""
@@ -50,7 +53,7 @@ def bury(db: Transaction, channel: str, chat: str, now: datetime) -> str:
     return hashed
 
 
-def put(db: Transaction, stones: Iterable[tuple[str, str, datetime]]) -> None:
+def put(db: Transaction, stones: Iterable[Stone]) -> None:
     """Adds what is not known yet; a chat that was erased again was erased at the later time."""
     rows = [dict(zip(("hash", "kind", "at"), stone, strict=True)) for stone in stones]
     if rows:
@@ -78,7 +81,7 @@ def met(db: Transaction, inbound: Inbound) -> tuple[bool, bool]:
     return chat in found, receipt in found
 
 
-def every(db: Transaction) -> list[tuple[str, str, datetime]]:
+def every(db: Transaction) -> list[Stone]:
     """All that is remembered: hash, kind and time."""
     return [(row.hash, row.kind, row.at) for row in db.execute(select(_tombstone).order_by(_tombstone.c.at))]
 
@@ -90,7 +93,7 @@ def buried(db: Transaction, lanes: Collection[str]) -> dict[str, datetime]:
     return {by_hash[row.hash]: row.at for row in db.execute(select(_tombstone).where(*where))}
 
 
-def apply(db: Transaction, stones: Iterable[tuple[str, str, datetime]] = ()) -> int:
+def apply(db: Transaction, stones: Iterable[Stone] = ()) -> int:
     """After an old copy was brought back: erases again whom it holds although they were erased since.
 
     ``stones`` are those that are known from elsewhere; they stay. Returns how many people that were. Somebody who
@@ -115,7 +118,7 @@ def apply(db: Transaction, stones: Iterable[tuple[str, str, datetime]] = ()) -> 
     return len(gone)
 
 
-def said_in(text: str) -> list[tuple[str, str, datetime]]:
+def said_in(text: str) -> list[Stone]:
     """The tombstones that a log tells of, or any other text with lines such as ``erased <hash> at <time>``."""
     return [(found[1], CHAT, datetime.fromisoformat(found[2])) for found in _SAID.finditer(text)]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from flows.flow import Flow, Step
 from flows.kinds import KINDS
 from flows.kinds.measure import UNITS_ASKED
-from flows.speak import COMMANDS, MENUS, STANDS, TIMES, TOLD
+from flows.speak import COMMANDS, KINDS_OF_YES, MENUS, STANDS, TIMES, TOLD
 
 WHY_LENGTH = 200
 LABEL_LENGTH = 22
@@ -27,13 +27,14 @@ LINES = (
     *(f"menu_{menu}" for menu in MENUS if menu not in ("status", "time")),
     *(f"button_{wish}" for wish in dict.fromkeys(wish for menu in MENUS.values() for wish in menu)),
     *(f"retry_{kind}_{n}" for kind in KINDS for n in (1, 2, 3)),
-    *(f"retry_{reason}_{n}" for reason in ("range", "future", "unit", "long", "pending") for n in (1, 2)),
+    *(f"retry_{reason}_{n}" for reason in ("range", "future", "unit", "long", "pending", "premium") for n in (1, 2)),
     *(f"readback_{why}" for why in ("sure", "month", "day", "unit", "planned", "change")),
     *(f"button_{name}" for name in ("yes", "no", "change_it", "not_sure", "none_of_these", "done", "none_near")),
     *(f"unit_{unit}" for units in UNITS_ASKED.values() for unit in units),
     *(f"command_{wish}" for wish in COMMANDS),
     *(f"status_{how}" for how in (*STANDS, "slot", "reference")),
     *(f"time_{what}" for what in TIMES),
+    *(f"mail_{part}" for part in ("comes", "subject", "thanks", "reference", "due", "withdraw", "no_reply")),
     *TOLD,
     *(
         "question",
@@ -51,6 +52,9 @@ LINES = (
     *("profile_short", "profile_description", "button_pictures", "no_pictures"),
     *("button_share_phone", "emergency_line", "emergency_other", "hotline_other"),
     *("progress", "helper", "answer_line", "not_now_open", "reasons", "reasons_none", "sent", "sent_person"),
+    *(f"consent_{kind}" for kind in (*KINDS_OF_YES, "back")),
+    *("consents", "reminder_off", "notices_off", "deleted_site", "deleted_receipt", "begin_anew"),
+    *("too_fast", "enough_today"),
     *("reminder_set", "reminder_open", "notices_set", "copy", "noted", "share_hint", "study_desk", "the_date"),
     *("wait_noted", "wait_open_noted", "left_out", "stale", "already", "kept", "again", "moved_on", "later"),
     *(

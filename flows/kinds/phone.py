@@ -32,7 +32,7 @@ def read(step: Step, text: str, ear: Ear, today: date) -> Gave | Garbled:
     if e164 is None and abroad and abroad[0] == "00":
         e164, abroad = _callable(number, getattr(ear.words, "region", None)), None
     if e164 is None:
-        return Garbled("unclear")
+        return Garbled("premium" if _is_dear(number, getattr(ear.words, "region", None)) else "unclear")
     return Gave(e164, text.strip(), sure=bool(abroad) and alone)
 
 
@@ -59,12 +59,27 @@ def _callable(number: str, region: str | None) -> str | None:
     """The number as E.164, if it exists and a person can be reached there at an ordinary price."""
     import phonenumbers  # noqa: PLC0415 - slow to import, and only contact steps need it
 
-    kinds = phonenumbers.PhoneNumberType
     try:
         parsed = phonenumbers.parse(number[:CAP], region)
     except phonenumbers.NumberParseException:
         return None
+    kinds = phonenumbers.PhoneNumberType
     refused = (kinds.PREMIUM_RATE, kinds.SHARED_COST, kinds.VOICEMAIL, kinds.PAGER)
     if not phonenumbers.is_valid_number(parsed) or phonenumbers.number_type(parsed) in refused:
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _is_dear(number: str, region: str | None) -> bool:
+    """Whether it is a number that costs whoever calls it more than usual: a person is not reached by one."""
+    import phonenumbers  # noqa: PLC0415 - as above
+
+    kinds = phonenumbers.PhoneNumberType
+    for said, where in ((number, region), ("+" + number.lstrip("+0"), None)):
+        try:
+            kind = phonenumbers.number_type(phonenumbers.parse(said[:CAP], where))
+        except phonenumbers.NumberParseException:
+            continue
+        if kind in (kinds.PREMIUM_RATE, kinds.SHARED_COST):
+            return True
+    return False

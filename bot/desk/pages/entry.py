@@ -67,6 +67,7 @@ async def enter(request: Request, token: Secret = "") -> Response:
     def let_in(db: Transaction) -> str:
         member = sign_in.by_link(db, token, db.at)
         if member is None:
+            audit.record(db, "sign_in.refused", detail=f"by_link {_keys(room, '', request)[1][:12]}")
             return ""
         sessions.end(db, sign_in.hashed(old))
         keys = _keys(room, member["email"] or "", request)
@@ -86,6 +87,7 @@ async def by_password(request: Request, email: Typed = "", password: Secret = ""
 
     def begin(db: Transaction) -> str | None:
         if not sign_in.try_it(db, keys, db.at):
+            audit.record(db, "sign_in.too_often", detail=keys[1][:12])
             return None
         member = staff.by_email(db, email) if email.strip() else None
         return str(member["password"]) if member else ""
@@ -99,6 +101,9 @@ async def by_password(request: Request, email: Typed = "", password: Secret = ""
     def let_in(db: Transaction) -> str:
         member = sign_in.by_password(db, email, kept, right, code, db.at)
         if member is None:
+            tried = staff.by_email(db, email) if email.strip() else None
+            told = f"by_password {keys[1][:12]}"
+            audit.record(db, "sign_in.refused", tried["id"] if tried else None, detail=told)
             return ""
         sessions.end(db, sign_in.hashed(old))
         return sign_in.let_in(db, member, keys, "by_password", db.at)

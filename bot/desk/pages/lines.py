@@ -33,6 +33,8 @@ HAPPENED = {
     "said": "Wrote in the chat",
     "handed_back": "Handed the chat back",
     "slot_picked": "The person picked a time for the call",
+    "number_shared": "Many accounts gave this phone number",
+    "forgotten": "Closed long ago: all details were deleted",
     "asked_for_person": "The person asked for somebody of the team",
     "nudged": "The group was asked who takes it",
     "second_named": "A second person was asked",
