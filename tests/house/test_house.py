@@ -47,7 +47,7 @@ def test_the_readme_names_every_verb() -> None:
     assert set(verbs) == named  # type: ignore[arg-type]
 
 
-ELSEWHERE = ("serve", "demo", "qr", "i18n update", "backup", "restore")
+ELSEWHERE = ("serve", "demo", "qr", "i18n update", "backup", "restore", "copy")
 """These write outside the database, or wait for somebody: they have tests of their own."""
 
 

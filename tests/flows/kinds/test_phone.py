@@ -54,9 +54,14 @@ def test_read_back(ear_in: EarIn, region: str | None, text: str, expected: str) 
     assert read(STEP, text, ear_in("en", region), TODAY) == Gave(expected, text, sure=False)
 
 
+@pytest.mark.parametrize("text", ["+1 900 254 1234", "+44 909 879 0123", "+34 803 123 456", "0034 901 123 456"])
+def test_a_number_that_costs_extra_is_refused_by_name(ear_in: EarIn, text: str) -> None:
+    assert read(STEP, text, ear_in("en"), TODAY) == Garbled("premium")
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "no", "0", "+", "12345", "612345678", "+34 612 345", "+99999999999", "+1 900 254 1234",
+    ["", "no", "0", "+", "12345", "612345678", "+34 612 345", "+99999999999",
      "1-800-FLOWERS", "+1 212 736 5000 ext 5", "+34 612 345 678 or +34 612 345 679", "+34 612 345 678 9999",
      "a@b.com", "2026-11-14"],
 )  # fmt: skip
