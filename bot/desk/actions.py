@@ -167,7 +167,7 @@ class Acting:
         return sites.now(self.db, self.flow_of(lead), lead["site"])
 
     def cards(self, lead: Lead, language: str) -> Cards:
-        return cards_for(self.deployment, self.flow_of(lead), language)
+        return cards_for(self.deployment, self.flow_of(lead), language, sites.zones(self.db, lead["trial"]))
 
     def _after(self, lead: Lead, verb: str) -> str:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -94,12 +95,17 @@ LINES: tuple[str, ...] = (
 """Every line of this page; the tables above are for the translators, too."""
 _TIMES = {"any": "any time", "morning": "mornings", "afternoon": "afternoons", "evening": "early evening"}
 CONTEXT = "staff"
-LINES += (*FIT.values(), *STATUS.values(), *ACTION.values(), *CLOSING.values())
+FINDING = {"OUT": "Ruled out", "WAIT": "To wait", "REVIEW": "To verify"}
+"""What the answers say about a criterion, where staff have to look."""
+LINES += (*FIT.values(), *STATUS.values(), *ACTION.values(), *CLOSING.values(), *FINDING.values())
 
 
-def cards_for(deployment: Deployment, flow: Flow, language: str) -> Cards:
+def cards_for(
+    deployment: Deployment, flow: Flow, language: str, zones: Mapping[str, str] = MappingProxyType({})
+) -> Cards:
+    """``zones``: the time zones of sites where they are not as the trial file says (``sites.zones``)."""
     languages = deployment.languages
-    return Cards(flow, languages.staff(language), languages.patient(language), deployment.buttons)
+    return Cards(flow, languages.staff(language), languages.patient(language), deployment.buttons, zones)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +147,16 @@ class Sheet:
 class Cards:
     """Renders one lead in one language of the staff."""
 
-    def __init__(self, flow: Flow, words: CatalogueWords, patient: CatalogueWords, buttons: Buttons) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        words: CatalogueWords,
+        patient: CatalogueWords,
+        buttons: Buttons,
+        zones: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """``patient`` are the patient words in the staff's language, for the answers' labels."""
-        self.flow, self.words, self.patient, self.buttons = flow, words, patient, buttons
+        self.flow, self.words, self.patient, self.buttons, self.zones = flow, words, patient, buttons, zones
 
     def line(self, text: str, **values: str) -> str:
         return fill(self.words.text(CONTEXT, text), values)
@@ -179,9 +192,13 @@ class Cards:
         return self._at_site(lead, lead["due_at"])
 
     def _at_site(self, lead: Lead, moment: datetime) -> str:
+        return self.words.moment(moment.astimezone(self.zone(lead)))
+
+    def zone(self, lead: Lead) -> ZoneInfo:
+        """The time zone of the lead's site; of the trial, where it has none."""
         site = self.flow.site(lead["site"])
-        zone = ZoneInfo(site.timezone if site else self.flow.trial.timezone)
-        return self.words.moment(moment.astimezone(zone))
+        filed = site.timezone if site else self.flow.trial.timezone
+        return ZoneInfo(self.zones.get(lead["site"], filed) if site else filed)
 
     def window(self, lead: Lead) -> str:
         days = [self.line(day.capitalize()) for day in lead["contact"].get("call_days") or ()]
@@ -268,7 +285,7 @@ class Cards:
             yield Point(
                 criterion.id,
                 self.words.text(context, criterion.title),
-                flag["status"],
+                self.line(FINDING[flag["status"]]) if flag["status"] in FINDING else "",
                 tuple(flag["because"]),
                 tuple(flag["said"]),
                 note if flag["note"] else "",

@@ -141,7 +141,8 @@ class _Alarm:
         """Asks in the group, and shows on each lead's own card that it was asked."""
         if not self.deployment.staff_group:
             return
-        cards = cards_for(self.deployment, self.flow, self.deployment.staff_language)
+        zones = sites.zones(self.db, self.flow.trial.slug)
+        cards = cards_for(self.deployment, self.flow, self.deployment.staff_language, zones)
         for lead in waiting if len(waiting) <= CARDS else ():
             said = cards.line(line, references=reference(lead["id"]), owner=owner)
             show_card(self.db, self.deployment, cards, lead, f"{lead['escalated']}:{self._stamp}", said, self.now)
@@ -192,7 +193,7 @@ def slip(lead_id: int, db: Transaction, deployment: Deployment, now: datetime, *
     told = tell_person(db, deployment, lead, "slipped", f"{lead['slipped'] + 1}", now, due=day)
     fresh = leads.get(db, lead_id)
     if cards and fresh is not None:
-        shown = cards_for(deployment, flow, deployment.staff_language)
+        shown = cards_for(deployment, flow, deployment.staff_language, sites.zones(db, flow.trial.slug))
         show_card(db, deployment, shown, fresh, f"slipped:{fresh['slipped']}", "", now)
     return told
 

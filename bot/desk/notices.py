@@ -64,7 +64,7 @@ def _tell_group(db: Transaction, deployment: Deployment, flow: Flow, lead: Lead,
     channel, group = deployment.staff_channel, deployment.staff_group
     if not group:
         return
-    cards = cards_for(deployment, flow, deployment.staff_language)
+    cards = cards_for(deployment, flow, deployment.staff_language, sites.zones(db, flow.trial.slug))
     waiting = outbox.notices(db, channel, group)
     together = len(waiting) >= FEW or any(one.digest for one in waiting)
     if together and conversations.lock_free(db, {lane_of(channel, group)}):  # nobody sends one of them just now

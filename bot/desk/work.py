@@ -238,7 +238,7 @@ def hand_back(db: Transaction, deployment: Deployment, due: Due, now: datetime) 
     notices.moved(db, deployment, fresh, "release", f"back:{due.id}", now)
     if not deployment.staff_group:
         return
-    cards = cards_for(deployment, flow, deployment.staff_language)
+    cards = cards_for(deployment, flow, deployment.staff_language, sites.zones(db, flow.trial.slug))
     card = cards.notice(fresh)
     line = cards.line(OPEN_FIRST, owner=member["name"], reference=reference(lead["id"]))
     told = (Envelope(card.text, card.rows, edits=fresh["notice"]), Envelope(line))

@@ -82,6 +82,12 @@ def every(db: Transaction, flow: Flow) -> tuple[SiteNow, ...]:
     return tuple(_over(flow.trial.slug, site, rows.get(site.id)) for site in flow.sites)
 
 
+def zones(db: Transaction, trial: str) -> dict[str, str]:
+    """The time zones that were changed here, by the site's id: over what the trial file says."""
+    changed = select(_site.c.key, _site.c.timezone).where(_site.c.trial == trial, _site.c.timezone.is_not(None))
+    return {key: zone for key, zone in db.execute(changed)}
+
+
 def desk(flow: Flow) -> SiteNow:
     """The study's own desk: office hours in the trial's time zone, and the holidays of that country."""
     trial = flow.trial

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.shield import policy
+from bot.store import sites
 from bot.words import of_staff
-from tests.desk.acting import CONTACT, has_lead
+from tests.desk.acting import CONTACT, acts, has_lead
 from tests.desk.browser import Pages, at_of, member
-from tests.shell.conftest import ANA, Desk, Somebody
+from tests.shell.conftest import ANA, GROUP, Desk, Somebody
 
 pytestmark = pytest.mark.slow
 
@@ -237,16 +238,16 @@ def test_an_admin_adds_changes_and_disables_staff(desk: Desk, pages: Pages) -> N
         "/staff", name="<Nora>", email="NORA@site.example", role="site_lead", sites=["north", "moon"]
     )
     assert "&lt;Nora&gt;" in page.text
-    row = desk.rows("SELECT id, email, role, sites FROM staff WHERE name = '<Nora>'")[0]
-    assert (row.email, row.role) == ("nora@site.example", "site_lead") and "moon" not in str(row.sites)
-    browser.post(f"/staff/{row.id}", role="coordinator", sites=["harbour"], language="zh_Hans")
-    assert desk.one("SELECT role FROM staff WHERE id = :id", id=row.id) == "coordinator"
+    number, *row, where = desk.rows("SELECT id, email, role, sites FROM staff WHERE name = '<Nora>'")[0]
+    assert row == ["nora@site.example", "site_lead"] and "moon" not in str(where)
+    browser.post(f"/staff/{number}", role="coordinator", sites=["harbour"], language="zh_Hans")
+    assert desk.one("SELECT role FROM staff WHERE id = :id", id=number) == "coordinator"
     refused = browser.post(f"/staff/{boss['id']}", role="coordinator")
     assert (
         refused.status_code == 400 and desk.one("SELECT role FROM staff WHERE id = :id", id=boss["id"]) == "admin"
     )
     assert browser.post(f"/staff/{boss['id']}", active="0").status_code == 400
-    assert browser.post(f"/staff/{row.id}", role="king").status_code == 404
+    assert browser.post(f"/staff/{number}", role="king").status_code == 404
     assert browser.post("/staff/999", active="0").status_code == 404
     whats = [what for (what,) in desk.rows("SELECT what FROM audit WHERE what LIKE 'staff.%' ORDER BY id")]
     assert whats == ["staff.added", "staff.changed"]
@@ -357,3 +358,21 @@ def test_staff_write_in_the_chat_until_they_hand_back(desk: Desk, pages: Pages) 
     assert "The bot talks here" in page and len(desk.sent()) > before
     rosa.says("hello")
     assert desk.one("SELECT held_by FROM conversation") is None
+
+
+def test_a_changed_time_zone_is_the_one_that_is_read_everywhere(desk: Desk, pages: Pages) -> None:
+    """In the group, on the sheet in private, in the queue and on the page: the site's own time, as it is now."""
+    nora = member(desk, "Nora")
+    due = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    has_lead(desk, due_at=due, slot_at=due)
+    with desk.store.begin(desk.now) as db:
+        flow = desk.deployment.library.newest("nct06570291")
+        sites.change(db, flow, "north", desk.now, timezone="Europe/Madrid")
+    acts(desk, nora, lambda acting: acting.claim(1))
+    assert "first call by Mon 23 Nov 13:00" in desk.sent(GROUP)[-1].text
+    sheet = acts(desk, nora, lambda acting: acting.cards(acting.lead(1), "en").call_sheet(acting.lead(1), "1"))
+    assert "Time picked for the call: Mon 23 Nov 13:00" in sheet.text
+    browser = pages.browser(nora)
+    for path in ("/?status=open", "/leads/K-0001"):
+        page = browser.get(path).text
+        assert "Mon 23 Nov 13:00" in page and "Central European" in page and "20:00" not in page, path

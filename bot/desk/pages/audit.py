@@ -26,13 +26,15 @@ async def show(request: Request) -> Response:
     """The newest first; by family, by lead and by who it was. What makes no sense asks for nothing."""
     room, tongue, given = room_of(request), tongue_of(request), request.query_params
     family = given.get("what", "") if given.get("what", "") in lines.FAMILIES else ""
-    found = re.fullmatch(r"[Kk]-?(\d{1,9})", given.get("lead", "").strip())
-    lead_id = int(found[1]) if found else None
+    named = re.fullmatch(r"[Kk]-?(\d{1,9})", given.get("lead", "").strip())
+    lead_id = int(named[1]) if named else None
     who, before = _number(given.get("who", "")), _number(given.get("before", ""))
-    by = {"lead_id": lead_id, "staff_id": who, "what": family}
+
+    def found(db: Transaction) -> Any:
+        return audit.page(db, most=PAGE + 1, before=before, lead_id=lead_id, staff_id=who, what=family)
 
     def look(db: Transaction) -> tuple[list[Any], list[Any]]:
-        return list(audit.page(db, most=PAGE + 1, before=before, **by)), list(staff.every(db))
+        return list(found(db)), list(staff.every(db))
 
     rows, members = await room.look(look)
     zone = ZoneInfo(room.deployment.library.newest(room.deployment.trial).trial.timezone)

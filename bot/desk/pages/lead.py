@@ -13,7 +13,7 @@ from starlette.responses import Response
 from bot.desk import lead as life
 from bot.desk import merging, rights, talking
 from bot.desk.actions import UNDO, NotThere
-from bot.desk.cards import ACTION, CLOSING, Cards, Point, cards_for
+from bot.desk.cards import ACTION, CLOSING, Cards, Point
 from bot.desk.pages import hung, lines
 from bot.desk.pages.hung import Hung
 from bot.desk.pages.queue import Row, row_of
@@ -93,7 +93,7 @@ def _look(db: Transaction, lead_id: int, caller: Caller) -> Seen:
 def _shown(room: Room, caller: Caller, tongue: Tongue, seen: Seen) -> dict[str, Any]:
     lead, zone, library = seen.lead, room.zone(seen.lead), room.deployment.library
     flow = library.flow(seen.kept.conversation.flow) if seen.kept else library.newest(lead["trial"])
-    cards = cards_for(room.deployment, flow, caller.member["language"])
+    cards = room.cards(lead, caller.member["language"], flow)
     mine = lead["owner_id"] == caller.member["id"]
     row: Row = row_of(room, tongue, lead)
     patient = room.deployment.languages.patient(lead["locale"])

@@ -181,7 +181,7 @@ def row_of(room: Room, tongue: Tongue, lead: Lead) -> Row:
         tongue(STATUS[lead["status"]]),
         tongue(FIT[lead["outcome"]] if lead["status"] != "withdrawn" else lines.EMPTIED),
         sum(flag["status"] == "REVIEW" for flag in lead["flags"]),
-        room.deployment.languages.every.get(lead["locale"], lead["locale"]),
+        str(room.deployment.languages.every.get(lead["locale"], lead["locale"])),
         cards.site(lead) or tongue("Study desk"),
         cards.window(lead),
         tongue.words.moment(there),

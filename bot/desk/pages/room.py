@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import blake2b, sha256
@@ -22,12 +22,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from bot.deployment import Deployment
 from bot.desk import rights
 from bot.desk.cards import Cards, cards_for
-from bot.store import Store
+from bot.store import Store, sites
 from bot.store.leads import Lead
 from bot.store.staff import Member
 from bot.store.transaction import Transaction
 from bot.words import CatalogueWords
 from bot.writer import Writer
+from flows.flow import Flow
 from flows.speak import fill
 
 T = TypeVar("T")
@@ -78,6 +79,8 @@ class Room:
     store: Store
     writer: Writer
     clock: Callable[[], datetime]
+    _zones: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The time zones of sites that were changed, by trial: as of the last look."""
 
     async def look(self, do: Callable[[Transaction], T]) -> T:
         """Runs what only reads, in a thread of its own."""
@@ -85,6 +88,7 @@ class Room:
 
     def _look(self, do: Callable[[Transaction], T]) -> T:
         with self.store.look(self.clock()) as db:
+            self._zones[self.deployment.trial] = sites.zones(db, self.deployment.trial)
             return do(db)
 
     def csrf(self, token: str) -> str:
@@ -92,14 +96,14 @@ class Room:
         key = self.deployment.secret("csrf")
         return blake2b(token.encode(), key=key, digest_size=24).hexdigest()
 
-    def cards(self, lead: Lead, language: str) -> Cards:
-        return cards_for(self.deployment, self.deployment.library.newest(lead["trial"]), language)
+    def cards(self, lead: Lead, language: str, flow: Flow | None = None) -> Cards:
+        """``flow``: the version that the person answered, where it is not the newest."""
+        flow = flow or self.deployment.library.newest(lead["trial"])
+        return cards_for(self.deployment, flow, language, self._zones.get(lead["trial"], {}))
 
     def zone(self, lead: Lead) -> ZoneInfo:
-        """The time zone of the lead's site, or of the trial."""
-        flow = self.deployment.library.newest(lead["trial"])
-        site = flow.site(lead["site"])
-        return ZoneInfo(site.timezone if site else flow.trial.timezone)
+        """The time zone of the lead's site as of the last look, or of the trial."""
+        return self.cards(lead, self.deployment.staff_language).zone(lead)
 
 
 def room_of(request: Request) -> Room:

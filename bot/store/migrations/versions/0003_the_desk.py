@@ -94,6 +94,7 @@ def _leads() -> None:
         ("lead_slot", ["site", "slot_at"], "slot_at IS NOT NULL"),
     ):
         op.create_index(name, "lead", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_index("lead_counts", "lead", ["site", "status"])
 
 
 def _table(name: str, *columns: sa.schema.SchemaItem) -> None:
