@@ -62,5 +62,5 @@ sbom: setup ## what runs, with versions and hashes, as CycloneDX
 pictures: setup chromium ## the PNGs of the drawings, after one was changed
 	$(BIN)/python -m tests.pictures
 
-bench: setup ## the speed of a turn, as ratios in one run
-	$(BIN)/python -m benchmarks.turn && $(BIN)/python -m benchmarks.compare
+bench: setup postgresql ## the speed of a turn, as ratios in one run, and of a page of the inbox
+	$(BIN)/python -m benchmarks.turn && $(BIN)/python -m benchmarks.compare && $(BIN)/python -m benchmarks.inbox --page

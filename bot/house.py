@@ -101,7 +101,8 @@ class House:
     def _set_aside(self, update: Mapping[str, Any], inbound: Inbound | None, db: Transaction) -> None:
         at = db.at
         db.counts["set_aside", ""] += 1
-        conversations.set_aside(db, self.deployed.staff_channel, inbound.chat if inbound else _chat_in(update), update, at)
+        chat = inbound.chat if inbound else _chat_in(update)
+        conversations.set_aside(db, self.deployed.staff_channel, chat, update, at)
         if inbound is None or inbound.group:
             return
         key = f"trouble:{inbound.channel}:{inbound.external_id}:{at.isoformat()}"  # it may fail again
@@ -228,7 +229,7 @@ class House:
 
 
 def _chat_in(update: Any) -> str:
-    """Whose an update is that nobody could read: it is kept under their key, and goes when they ask for it; else ""."""
+    """Whose an update is that nobody could read: it is kept under their key, and goes with it; or ""."""
     waiting = [update]
     while waiting:
         one = waiting.pop()

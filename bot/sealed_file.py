@@ -1,8 +1,8 @@
 """A file sealed as a whole under a master key, read and written a piece at a time: copies of the database.
 
-First a line that says what it is, then a line of JSON: which master key wraps the file's own key, and which ones the
-copy inside needs besides. Then pieces of AES-256-GCM, numbered and the last one marked, so that none can be changed,
-left out, moved or cut off unseen.
+First a line that says what it is, then a line of JSON: which master key wraps the file's own key, and which ones
+the copy inside needs besides. Then pieces of AES-256-GCM, numbered and the last one marked, so that none can be
+changed, left out, moved or cut off unseen.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def is_sealed(file: Path) -> bool:
 
 
 def unseal(keys: Keyring, source: Path, to: Path) -> None:
-    """The way back. Raises Damaged, and BadKey where a master is missing that it needs: before anything is written."""
+    """The way back. Raises Damaged, and BadKey, before anything is written, where a master is missing."""
     with source.open("rb") as sealed:
         head, said = _head(sealed)
         if missing := {*said["needs"]} - {*keys.names}:

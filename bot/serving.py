@@ -68,7 +68,7 @@ class Serving:
             intake = Intake(telegram.parse, house.take, house.set_aside, self.channel.acknowledge, count)
         page = web.make(
             *(house.probe, house.ready, house.measure, intake if self.webhook else None, self.secret),
-            *(self._desk(), self._chat()),
+            *(self._desk(), self._chat(), self._demo()),
         )
         log.info("serving %s by %s", self.deployed.trial, self.settings.bot_mode if intake else "web")
         async with asyncio.TaskGroup() as group:
@@ -95,6 +95,15 @@ class Serving:
         house = self.house
         return app.make(room.Room(self.deployed, house.store, house.writer, house.clock))
 
+    def _demo(self) -> ASGIApp | None:
+        if not self.deployed.demo:
+            return None
+        from bot.demo import page  # noqa: PLC0415
+        from bot.desk.pages import room  # noqa: PLC0415
+
+        house = self.house
+        return page.make(room.Room(self.deployed, house.store, house.writer, house.clock))
+
     def _chat(self) -> ASGIApp | None:
         """The web chat and the trial's page, where they have an address."""
         if not self.deployed.chat_url:
@@ -113,7 +122,7 @@ class Serving:
                 self.stop,
                 self.deployed.chat_url,
                 (settings.telegram_name or "").lstrip("@"),
-                tuple(filter(None, settings.embed_sites.split(","))),
+                ("'self'",) if self.deployed.demo else tuple(filter(None, settings.embed_sites.split(","))),
             )
         )
 

@@ -79,6 +79,18 @@ def _mail_from(value: str) -> str:
     return value
 
 
+def _origins(value: str) -> str:
+    """Addresses of other sites, with a comma between: kept as origins."""
+    found = []
+    for one in filter(None, (part.strip() for part in value.split(","))):
+        url = urlsplit(one)
+        plain = url.scheme == "http" and _is_here(url.hostname or "")
+        if not (url.scheme == "https" or plain) or not re.fullmatch(r"[a-z0-9.:\[\]-]+", url.netloc):
+            raise ValueError("not an address of a site")
+        found.append(f"{url.scheme}://{url.netloc}")
+    return ",".join(found)
+
+
 def _hook_url(value: str) -> str:
     url = urlsplit(value)
     plain = url.scheme == "http" and _is_here(url.hostname or "")
@@ -92,18 +104,6 @@ def _is_here(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-def _origins(value: str) -> str:
-    """Addresses of other sites, with a comma between: kept as origins."""
-    found = []
-    for one in filter(None, (part.strip() for part in value.split(","))):
-        url = urlsplit(one)
-        plain = url.scheme == "http" and _is_here(url.hostname or "")
-        if not (url.scheme == "https" or plain) or not re.fullmatch(r"[a-z0-9.:\[\]-]+", url.netloc):
-            raise ValueError("not an address of a site")
-        found.append(f"{url.scheme}://{url.netloc}")
-    return ",".join(found)
-
 
 
 def _hook_secret(value: SecretStr) -> SecretStr:
@@ -140,27 +140,27 @@ class Settings(BaseSettings):
     webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     listen: str | None = Field(default=None, pattern=r"^[^:]+:\d{1,5}$")
     desk_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    web_chat: bool = False
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    embed_sites: Annotated[str, AfterValidator(_origins)] = ""
+    telegram_name: str | None = Field(default=None, pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,31}$")
     master_key: Annotated[SecretStr, AfterValidator(_secret)] | None = None
+    master_keys_old: Annotated[SecretStr, AfterValidator(_secrets)] | None = None
+    master_key_file: str | None = None
     send_speed: float = Field(default=1.0, gt=0, le=100)
 
     mail_server: Annotated[str, AfterValidator(_mail_server)] | None = None
     mail_password: SecretStr | None = None
-    master_keys_old: Annotated[SecretStr, AfterValidator(_secrets)] | None = None
-    master_key_file: str | None = None
     mail_from: Annotated[str, AfterValidator(_mail_from)] | None = None
     hook_url: Annotated[str, AfterValidator(_hook_url)] | None = None
     hook_secret: Annotated[SecretStr, AfterValidator(_hook_secret)] | None = None
     hook_private: bool = False
 
 
+WRONG_KEY = "Set MASTER_KEY, or MASTER_KEYS_OLD, to the key that this database was last served with."
 REMEDIES = {
     "DATABASE_URL": "Use an address like sqlite:///var/prescreen.db or postgresql://user@host/name.",
     "TRIAL": "Use the name of a folder in flows/trials.",
-    web_chat: bool = False
-WRONG_KEY = "Set MASTER_KEY, or MASTER_KEYS_OLD, to the key that this database was last served with."
-    public_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
-    embed_sites: Annotated[str, AfterValidator(_origins)] = ""
-    telegram_name: str | None = Field(default=None, pattern=r"^@?[A-Za-z][A-Za-z0-9_]{3,31}$")
     "KEEP_DAYS": "Use a whole number of days, 1 or more.",
     "STAFF_LANGUAGE": f"Use one of: {', '.join(of_staff())}.",
     "ALLOW_DRAFT_LANGUAGES": "Use yes or no.",
@@ -225,6 +225,6 @@ def _together(settings: Settings) -> list[str]:
             names.append("mail_password")
     if settings.hook_url is not None:
         names.append("hook_secret")
-    return names
     if settings.web_chat:
         names += ["public_url", "listen"]
+    return names

@@ -98,7 +98,8 @@ def danger(flow: Flow, text: str, words: Words) -> str | None:
     """The safety message that the words call for, if any; a false alarm is better than none."""
     said = _padded(text[:LONG])
     signs = _signs(flow, words)
-    starts = {*said, *(" " + word[0] for word in said.split())}
+    begins = [at for at, char in enumerate(said[:-1]) if char == " "]
+    starts = {*said, *(said[at : at + many] for at in begins for many in range(2, START + 1))}
     found = [
         rank
         for start in starts & signs.keys()
@@ -106,6 +107,10 @@ def danger(flow: Flow, text: str, words: Words) -> str | None:
         if first in said and all(other in said for other in others)
     ]
     return flow.safety[min(found)].id if found else None
+
+
+START = 4
+"""Characters of a word's beginning, with the blank before it, by which phrases of danger are looked up."""
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +123,7 @@ def _signs(flow: Flow, words: Words) -> Mapping[str, Sequence[tuple[int, str, Se
         for phrase in dict.fromkeys(lists.split(";")):
             parts = [sought for part in phrase.split("+") if (sought := _sought(part)).strip()]
             if parts:
-                start = parts[0][:2] if parts[0][0] == " " else parts[0][0]
+                start = parts[0][:START] if parts[0][0] == " " else parts[0][0]
                 found.setdefault(start, []).append((rank, parts[0], parts[1:]))
     return found
 

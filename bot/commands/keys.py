@@ -1,4 +1,4 @@
-"""keys: the master key that wraps everybody's own: a new one, which one is in use, and the change from one to another."""
+"""keys: the master key that wraps everybody's own: a new one, which is in use, and the change to another."""
 
 from __future__ import annotations
 

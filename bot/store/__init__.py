@@ -78,6 +78,9 @@ class Store:
             self.key = hashlib.blake2b(b"audit", key=self.secret[:64], digest_size=32).digest()
         except (OSError, DatabaseError) as error:
             raise BadDatabase(type(error).__name__) from error
+        except BadKey:
+            self.close()
+            raise
 
     @property
     def server(self) -> bool:

@@ -71,8 +71,8 @@ def copy_of(db: Transaction, channel: str, chat: str) -> dict[str, Any]:
 def where_is(db: Transaction, reference: str) -> tuple[str, str] | None:
     """The channel and the chat that a lead's reference, or ``channel:chat``, names; None if it names nobody."""
     if reference.upper().startswith("K-") and reference[2:].isdecimal() and len(reference) < 12:
-        lead = leads.get(db, int(reference[2:]))
-        return (lead["channel"], lead["chat"]) if lead is not None and lead["chat"] else None
+        found = [lead for lead in _rows(db, LeadRow, id=int(reference[2:])) if lead["chat"]]
+        return (found[0]["channel"], found[0]["chat"]) if found else None
     channel, colon, chat = reference.partition(":")
     return (channel, chat) if colon and _rows(db, ConversationRow, channel=channel, chat=chat) else None
 

@@ -180,7 +180,7 @@ def raised_between(db: Transaction, after: datetime, until: datetime) -> int:
 def closed_since(db: Transaction, before: datetime, most: int | None) -> Sequence[Lead]:
     """Leads that were closed before, and still hold something of a person; the oldest first."""
     where = (_lead.c.status == "closed", _lead.c.updated_at < before, _lead.c.chat != "")
-    rows = db.execute(select(_lead).where(*where).order_by(_lead.c.updated_at).limit(most).with_for_update())
+    rows = db.execute(select(_lead).where(*where).order_by(_lead.c.updated_at).limit(most))
     return vault.opened(db, "lead", rows.mappings())
 
 

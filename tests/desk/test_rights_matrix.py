@@ -74,6 +74,7 @@ def test_role_by_site_by_object_by_method(desk: Desk, pages: Pages) -> None:
             )
         for path, right in (
             ("/", "work"), ("/rows", "work"), ("/counts", "counts"), ("/sites", "lead_site"), ("/staff", "administer"),
+            ("/insight", "counts"), ("/export", "lead_site"), ("/audit", "administer"),
         ):  # fmt: skip
             answer = browser.get(path)
             asked += 1
@@ -102,6 +103,7 @@ def test_role_by_site_by_object_by_method(desk: Desk, pages: Pages) -> None:
             for site, lead_id in zip(SITES, theirs, strict=True):
                 foreign = not ("work" in rights and (not where or site in where))
                 leaks += wrong(foreign and f"/leads/K-{lead_id:04d}" in answer.text, False, f"{role} finds {site}")
+    print(f"{asked} requests, {leaks} leaks")
     assert asked >= 300 and leaks == 0, (asked, leaks)
 
 

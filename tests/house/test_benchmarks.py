@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compare
+from benchmarks import compare, inbox
 from benchmarks.people import depth
 
 ROOT = Path(__file__).parent.parent.parent
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.slow
 
 
 def run(module: str, *words: str) -> dict[str, float]:
-    command = [sys.executable, "-m", module, "--seconds", "0.3", *words]
+    seconds = [] if module == inbox.__name__ else ["--seconds", "0.3"]
+    command = [sys.executable, "-m", module, *seconds, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -56,6 +57,15 @@ def test_it_still_measures(module: str, words: tuple[str, ...], folder: Path) ->
     assert all(value > 0 for name, value in found.items() if name.endswith(("_per_s", "_us", "50_ms", "_mb")))
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_every_page_of_the_inbox_is_still_measured(database: str, folder: Path) -> None:
+    found = run(
+        "benchmarks.inbox", "--json", "--stored", "120", "--times", "2", "--only", database, "--dir", str(folder)
+    )
+    (pages,) = found.values()
+    assert len(pages) == 10 and all(page["p50_ms"] > 0 for page in pages.values())  # type: ignore[attr-defined]
+
+
 def test_the_parts_of_a_turn_are_still_there(folder: Path) -> None:
     found = run("benchmarks.parts", "--json", "--patients", "3", "--dir", str(folder))
     assert found["parts"]["advance"][1] > 0.5  # type: ignore[index]
@@ -68,7 +78,7 @@ def test_every_aim_names_what_is_run() -> None:
 
 def test_the_page_has_room_for_the_table() -> None:
     page = compare.PAGE.read_text(encoding="utf-8")
-    for name in (compare.MEASURED, compare.PARTS):
+    for name in (compare.MEASURED, compare.PARTS, inbox.MARK):
         assert page.count(f"<!-- {name} -->") == page.count(f"<!-- /{name} -->") == 1
 
 

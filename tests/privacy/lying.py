@@ -49,7 +49,9 @@ def remaining_keys(store: Store) -> dict[int, DataKey]:
     return {row.id: DataKey(row.id, store.keys.unwrap(row.master, row.id, row.wrapped)) for row in rows}
 
 
-def readable(keys: Mapping[int, DataKey], places: Iterable[tuple[str | Path, bytes]]) -> Iterator[tuple[str, bytes]]:
+def readable(
+    keys: Mapping[int, DataKey], places: Iterable[tuple[str | Path, bytes]]
+) -> Iterator[tuple[str, bytes]]:
     """All that can be read of what is sealed in these places with every key that is left."""
     columns = [f"{table}.{name}" for table, names in SEALED.items() for name in names]
     for place, content in places:

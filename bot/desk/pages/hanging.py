@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bot.desk import duplicates, merging, notes, rights, shares
 from bot.desk.actions import Acting, NotThere, Refused
-from bot.desk.cards import CLOSING, FIT, STATUS, Cards
+from bot.desk.cards import CLOSING, FINDING, FIT, STATUS, Cards
 from bot.desk.duplicates import MATCH, Line
 from bot.desk.pages import lines
 from bot.desk.pages.lead import key, number_of, page
@@ -189,6 +189,8 @@ def _value(room: Room, tongue: Tongue, cards: Cards, lead: Lead, line: Line, val
         return tongue(FIT[value])
     if value is None or value == "":
         return ""
+    if line.what.startswith("flag."):
+        return tongue(FINDING.get(value, value))
     match line.what:
         case "status":
             return tongue(STATUS[value])

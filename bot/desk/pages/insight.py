@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from bot.desk import insight
 from bot.desk.actions import NotThere
-from bot.desk.cards import Cards, cards_for
+from bot.desk.cards import FINDING, Cards, cards_for
 from bot.desk.insight import FEW, STAGE, Number, Table
 from bot.desk.pages import lines
 from bot.desk.pages.room import Room, Tongue, caller_of, render, room_of, tongue_of
@@ -56,7 +56,7 @@ async def show(request: Request) -> Response:
         ],
         whole=_of_total(view.source, tongue),
         stopped=names.table(view.stopped, names.step, {"stopped": lines.STOPPED}),
-        findings=names.table(view.findings, names.criterion, lines.FINDING),
+        findings=names.table(view.findings, names.criterion, FINDING),
         waits=[
             (names.site(one.site), names.number(one.number), *map(names.minutes, (
                 one.claim, one.claim_ninth, one.call, one.call_ninth)))

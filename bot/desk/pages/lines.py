@@ -122,7 +122,6 @@ COLUMN = {
 """What two leads are compared by."""
 YES, NO = "yes", "no"
 
-FINDING = {"OUT": "Ruled out", "WAIT": "To wait", "REVIEW": "To verify"}
 STOPPED = "Stopped here"
 HIDDEN = "hidden"
 NO_SOURCE = "without a code"
@@ -158,7 +157,7 @@ BAD_PHONE = "This is no phone number."
 
 LINES: tuple[str, ...] = (
     *HAPPENED.values(), *VIEWS.values(), *ROLE.values(), *SITE_STATUS.values(),
-    *EXPORT_FORM.values(), *COLUMN.values(), *FINDING.values(), YES, NO, STOPPED, HIDDEN, NO_SOURCE, NO_SITE,
+    *EXPORT_FORM.values(), *COLUMN.values(), YES, NO, STOPPED, HIDDEN, NO_SOURCE, NO_SITE,
     *AUDITED.values(), *FAMILIES.values(), EMPTIED, ALIVE, OVER, REVOKED, NOT_OPENED,
     CHANGED, NO_REASON, NO_TIME, NO_NAME, NO_WAY, NOT_A_NUMBER, NOT_AN_ADDRESS, TAKEN, NOT_YOURSELF,
     NOT_RIGHT, TOO_OFTEN, SENT, OLD_LINK, NOT_THE_CODE, NOT_THE_PASSWORD, DIFFERENT, NO_ADDRESS, SAVED,
