@@ -1,6 +1,6 @@
 """How long it takes to hear: every phrase of the corpus in every language, and hostile messages of 4,096 characters.
 
-    python -m benchmarks.hearing [--rounds 5]
+python -m benchmarks.hearing [--rounds 5]
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def main() -> None:
                 hear(flow, patient.conversation, text, patient.words, patient.now)
                 spent[locale].append((time.perf_counter() - began) * 1000)
         everything = [one for times in spent.values() for one in times]
-        print(f"{name:24} {len(everything):9} {median(everything):10.3f} {_p99(everything):8.2f} {max(everything):8.2f}")
+        print(
+            f"{name:24} {len(everything):9} {median(everything):10.3f} {_p99(everything):8.2f} {max(everything):8.2f}"
+        )
         for locale in languages:
             times = spent[locale]
             print(f"  {locale:22} {len(times):9} {median(times):10.3f} {_p99(times):8.2f} {max(times):8.2f}")

@@ -22,6 +22,7 @@ from bot.deployment import Deployment
 from bot.house import House
 from bot.intake import Intake
 from bot.library import Library, load
+from bot.pace import Pace
 from bot.store import Store, conversations
 from bot.surroundings import examine
 from bot.words import Languages
@@ -56,6 +57,7 @@ class Product:
         with patch.object(telegram, "Transport", lambda **_: Wire(board)):
             self.channel = telegram.Telegram(TOKEN, "https://api.invalid/bot")
         self.house = House(self.store, self.deployed, {telegram.NAME: self.channel})
+        self.house.pace = Pace(1_000_000)
         self.start_ms = round((time.perf_counter() - began) * 1e3, 1)
         self.intake = Intake(telegram.parse, self.house.take, self.house.set_aside, self.channel.acknowledge)
 

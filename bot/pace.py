@@ -29,6 +29,8 @@ class _Minute:
 class Pace:
     """Counts what came from each chat, minute by minute."""
 
+    hard: int = HARD
+    """Updates a minute above which only that they came is noted; a third of it is answered after the others."""
     _chats: OrderedDict[str, _Minute] = field(default_factory=OrderedDict)
 
     def count(self, lane: str, now: datetime) -> Fate:
@@ -40,8 +42,8 @@ class Pace:
         if len(self._chats) > MOST:
             self._chats.popitem(last=False)
         minute.number += 1
-        if minute.number <= SOFT:
+        if minute.number <= max(SOFT, self.hard // 3):
             return "well"
-        if minute.number <= HARD:
+        if minute.number <= self.hard:
             return "slow"
-        return "first" if minute.number == HARD + 1 else "over"
+        return "first" if minute.number == self.hard + 1 else "over"

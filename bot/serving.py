@@ -20,6 +20,7 @@ from bot.intake import Intake
 from bot.leader import Leadership, calls
 from bot.limits import Limits
 from bot.messages import WEB, Channel
+from bot.pace import Pace
 from bot.poll import Poller
 from bot.settings import Settings
 from bot.store import Store, unstorable
@@ -51,6 +52,7 @@ class Serving:
         if channel is not None:
             channels[telegram.NAME] = channel
         self.house = House(store, deployed, channels, {telegram.NAME: Limits(settings.send_speed)})
+        self.house.pace = Pace(settings.updates_a_minute)
         self.house.delivery.leads = False
         self.leadership = Leadership(store)
         self.webhook = channel is not None and settings.bot_mode == "webhook"

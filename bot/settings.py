@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -147,6 +148,7 @@ class Settings(BaseSettings):
     master_key: Annotated[SecretStr, AfterValidator(_secret)] | None = None
     master_keys_old: Annotated[SecretStr, AfterValidator(_secrets)] | None = None
     master_key_file: str | None = None
+    updates_a_minute: int = Field(default=60, ge=20)
     send_speed: float = Field(default=1.0, gt=0, le=100)
 
     mail_server: Annotated[str, AfterValidator(_mail_server)] | None = None
@@ -180,6 +182,7 @@ REMEDIES = {
     "MASTER_KEY": "Make one with `prescreen keys new`: 32 to 256 random letters, digits, _ or -. Keep it apart.",
     "MASTER_KEYS_OLD": "Use the master keys before this one, with spaces between.",
     "MASTER_KEY_FILE": "Use a file of mode 0600 with a master key in each line, the one to go on with first.",
+    "UPDATES_A_MINUTE": "Use a whole number, 20 or more; 60 is the standard.",
     "SEND_SPEED": "Use a number above 0, up to 100; 1 is Telegram's standard.",
     "MAIL_SERVER": "Use an address like smtp://user@mail.example.org:587 or smtps://user@mail.example.org.",
     "MAIL_PASSWORD": "Use the password of the user that MAIL_SERVER names.",
@@ -191,10 +194,10 @@ REMEDIES = {
 }
 
 
-def load(*needed: str, **given: Any) -> Settings:
+def load(*needed: str, needs: Callable[[Settings], Sequence[str]] | None = None, **given: Any) -> Settings:
     """The settings of this process. Raises BadSettings with every problem, naming no value.
 
-    ``needed`` are names of settings that this command cannot do without.
+    ``needed`` are names of settings that this command cannot do without; ``needs`` names more, from what is set.
     """
     bad: list[str] = []
     try:
@@ -206,7 +209,7 @@ def load(*needed: str, **given: Any) -> Settings:
     problems = [f"{name.upper()} is not valid. {REMEDIES.get(name.upper(), 'Change it.')}" for name in bad]
     if settings.hook_url and settings.hook_url.startswith("http:") and not settings.hook_private:
         problems.append(f"HOOK_URL is not valid. {REMEDIES['HOOK_URL']}")
-    wanted = dict.fromkeys((*needed, *_together(settings)))
+    wanted = dict.fromkeys((*needed, *(needs(settings) if needs else ()), *_together(settings)))
     if settings.master_key_file is not None:  # the other way to say the same
         wanted.pop("master_key", None)
     missing = [name for name in wanted if getattr(settings, name) is None and name not in bad]

@@ -224,7 +224,9 @@ class _Taking:
         return int(noted["data"]) if noted is not None else 0
 
     def _day_of_chat(self) -> str:
-        return f"{marks.BEGUN}{tombstones.hash_of(self.db, 'begun', self.inbound.lane, f'{self.now:%Y-%m-%d}')[:32]}"
+        return (
+            f"{marks.BEGUN}{tombstones.hash_of(self.db, 'begun', self.inbound.lane, f'{self.now:%Y-%m-%d}')[:32]}"
+        )
 
     def begin(self, locale: str, *, reborn: bool = False) -> tuple[Kept, Turn]:
         self.db.counts["sessions_started", ""] += 1

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot import logs
 from bot.keyring import make_one
-from bot.settings import BadSettings, load
+from bot.settings import BadSettings, Settings, load
 
 
 def add_to(verbs: Any) -> None:
@@ -49,12 +49,18 @@ def _lines() -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def _serve(options: argparse.Namespace) -> int:
-    settings = load("master_key")
+def _needs(settings: Settings) -> list[str]:
+    """What serving needs besides, as these settings are."""
+    names = []
     if settings.telegram_token is not None or not settings.web_chat:
-        settings = load("telegram_token", "staff_group", "master_key")
+        names += ["telegram_token", "staff_group"]
     if settings.telegram_token is not None and settings.bot_mode == "webhook":
-        settings = load("telegram_token", "staff_group", "webhook_url", "webhook_secret", "listen", "master_key")
+        names += ["webhook_url", "webhook_secret", "listen"]
+    return [*names, "master_key"]
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = load(needs=_needs)
     if options.workers < 1:
         raise BadSettings(["--workers is a whole number, 1 or more."])
     logs.begin(settings.log_level, settings.log_format)

@@ -20,12 +20,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
 from bot.store import marks
-from bot.store.tables import AuditRow, AuditTip, Staff
+from bot.store.tables import AuditRow, AuditTip, LeadRow, Staff
 from bot.store.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
+_lead = LeadRow.__table__  # type: ignore[attr-defined]
 _tip = AuditTip.__table__  # type: ignore[attr-defined]
 _staff = Staff.__table__  # type: ignore[attr-defined]
 
@@ -324,11 +325,12 @@ def page(
     staff_id: int | None = None,
     what: str = "",
     since: datetime | None = None,
+    sites: Sequence[str] | None = None,
 ) -> list[RowMapping]:
     """The newest rows first, each with the ``name`` of who did it (None for nobody of the staff).
 
     ``before`` is the ``id`` of the last row of the page before; ``what`` also takes a family: ``share`` is
-    ``share.made``, ``share.opened`` and so on.
+    ``share.made``, ``share.opened`` and so on. ``sites``: of leads only those at these sites.
     """
     _seal(db)
     where: list[ColumnElement[bool]] = []
@@ -342,6 +344,9 @@ def page(
         where.append((_audit.c.what == what) | _audit.c.what.startswith(f"{what}.", autoescape=True))
     if since is not None:
         where.append(_audit.c.at >= since)
+    if sites is not None:
+        there = select(_lead.c.id).where(_lead.c.site.in_(sites))
+        where.append(_audit.c.lead_id.is_(None) | _audit.c.lead_id.in_(there))
     rows = (
         select(_audit, _staff.c.name)
         .join(_staff, _staff.c.id == _audit.c.staff_id, isouter=True)

@@ -20,20 +20,37 @@ _SENTENCE = re.compile(r"[.!?:]\s+|\n")
 _WORD = re.compile(r"[\w'-]+")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
-_FILLED = {"app", "item", "short_title", "sponsor", "contact", "countries", "cities", "days", "site", "hours", "phone"}
+_FILLED = {
+    "app",
+    "item",
+    "short_title",
+    "sponsor",
+    "contact",
+    "countries",
+    "cities",
+    "days",
+    "site",
+    "hours",
+    "phone",
+}
 """What the text and the help of a question may mention besides earlier answers."""
 
 LINES = (
     *(f"menu_{menu}" for menu in MENUS if menu not in ("status", "time")),
     *(f"button_{wish}" for wish in dict.fromkeys(wish for menu in MENUS.values() for wish in menu)),
     *(f"retry_{kind}_{n}" for kind in KINDS for n in (1, 2, 3)),
-    *(f"retry_{reason}_{n}" for reason in ("range", "future", "unit", "long", "pending", "premium") for n in (1, 2)),
+    *(
+        f"retry_{reason}_{n}"
+        for reason in ("range", "future", "unit", "long", "pending", "premium")
+        for n in (1, 2)
+    ),
     *(f"readback_{why}" for why in ("sure", "month", "day", "unit", "planned", "change")),
     *(f"button_{name}" for name in ("yes", "no", "change_it", "not_sure", "none_of_these", "done", "none_near")),
     *(f"unit_{unit}" for units in UNITS_ASKED.values() for unit in units),
     *(f"command_{wish}" for wish in COMMANDS),
     *(f"status_{how}" for how in (*STANDS, "slot", "reference")),
     *(f"time_{what}" for what in TIMES),
+    *("app_messenger", "carry_link"),
     *(f"mail_{part}" for part in ("comes", "subject", "thanks", "reference", "due", "withdraw", "no_reply")),
     *TOLD,
     *(

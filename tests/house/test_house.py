@@ -43,7 +43,10 @@ RUN = [line.removeprefix(".venv/bin/prescreen ") for line in commands() if "bin/
 
 def test_the_readme_names_every_verb() -> None:
     verbs = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
-    named = {line.split()[0] for line in RUN} | {"chat", "demo"}  # `make chat` and `make demo` are how people start them
+    named = {line.split()[0] for line in RUN} | {
+        "chat",
+        "demo",
+    }  # `make chat` and `make demo` are how people start them
     assert set(verbs) == named  # type: ignore[arg-type]
 
 

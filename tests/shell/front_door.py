@@ -19,6 +19,7 @@ from bot.deployment import Deployment
 from bot.house import House
 from bot.intake import Came, Intake
 from bot.messages import Envelope, Inbound, Sent, lane_of
+from bot.pace import Pace
 from bot.poll import Poller
 from bot.store import Store, conversations
 from bot.store.conversations import Kept
@@ -85,6 +86,7 @@ class Door:
         self.later = timedelta()
         """How far the clock is ahead."""
         self.house = House(self.store, deployment, {"telegram": self.screen}, clock=self._now)
+        self.house.pace = Pace(100_000)
         self.acknowledged: list[str] = []
         self.taken: Counter[str] = Counter()
         """How often the house was asked to take each message."""

@@ -18,6 +18,7 @@ from bot.deployment import Deployment
 from bot.house import House
 from bot.limits import Limits
 from bot.messages import Came, Channel, Envelope, Inbound, Sent
+from bot.pace import Pace
 from bot.store import Store, staff
 from bot.surroundings import Steady
 from tests.patient import LANGUAGES, NOW
@@ -139,6 +140,7 @@ class Housed(Desk):
     def opens(self) -> None:
         """Another process begins, on the same store."""
         self.house = House(self.store, self.deployment, self.channels(), self._limits, self.time.now)
+        self.house.pace = Pace(100_000)  # these people type fast
         self.house._steady = Steady(self.time.now(), self.time.monotonic)
 
     def channels(self) -> dict[str, Channel]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from bot.desk.pages import lines
 from bot.desk.pages.people import admins
-from bot.desk.pages.room import ROOT, render, room_of, tongue_of
+from bot.desk.pages.room import ROOT, caller_of, render, room_of, tongue_of
 from bot.store import audit, leads, staff
 from bot.store.transaction import Transaction
 
@@ -26,12 +26,14 @@ async def show(request: Request) -> Response:
     """The newest first; by family, by lead and by who it was. What makes no sense asks for nothing."""
     room, tongue, given = room_of(request), tongue_of(request), request.query_params
     family = given.get("what", "") if given.get("what", "") in lines.FAMILIES else ""
+    sites = list(caller_of(request).member["sites"]) or None
     named = re.fullmatch(r"[Kk]-?(\d{1,9})", given.get("lead", "").strip())
     lead_id = int(named[1]) if named else None
     who, before = _number(given.get("who", "")), _number(given.get("before", ""))
 
     def found(db: Transaction) -> Any:
-        return audit.page(db, most=PAGE + 1, before=before, lead_id=lead_id, staff_id=who, what=family)
+        by = {"lead_id": lead_id, "staff_id": who}
+        return audit.page(db, most=PAGE + 1, before=before, what=family, sites=sites, **by)
 
     def look(db: Transaction) -> tuple[list[Any], list[Any]]:
         return list(found(db)), list(staff.every(db))
