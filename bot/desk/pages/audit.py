@@ -32,8 +32,7 @@ async def show(request: Request) -> Response:
     who, before = _number(given.get("who", "")), _number(given.get("before", ""))
 
     def found(db: Transaction) -> Any:
-        by = {"lead_id": lead_id, "staff_id": who}
-        return audit.page(db, most=PAGE + 1, before=before, what=family, sites=sites, **by)
+        return audit.page(db, most=PAGE + 1, before=before, what=family, sites=sites, lead_id=lead_id, staff_id=who)
 
     def look(db: Transaction) -> tuple[list[Any], list[Any]]:
         return list(found(db)), list(staff.every(db))
