@@ -1,4 +1,4 @@
-"""How long it takes to hear: every phrase of the corpus in every language, and hostile messages of 4,096 characters.
+"""How long hearing takes: every phrase of the corpus in every language, and hostile messages of 4,096 characters.
 
 python -m benchmarks.hearing [--rounds 5]
 """
@@ -47,7 +47,8 @@ def main() -> None:
                 spent[locale].append((time.perf_counter() - began) * 1000)
         everything = [one for times in spent.values() for one in times]
         print(
-            f"{name:24} {len(everything):9} {median(everything):10.3f} {_p99(everything):8.2f} {max(everything):8.2f}"
+            f"{name:24} {len(everything):9} {median(everything):10.3f} "
+            f"{_p99(everything):8.2f} {max(everything):8.2f}"
         )
         for locale in languages:
             times = spent[locale]

@@ -62,7 +62,7 @@ class House:
         self.writer.close()
 
     def _gone(self, db: Transaction, due: Due, at: datetime) -> bool:
-        """Whether what is for them waits all the same: the staff group's notices do, until the bot is back in it."""
+        """Whether what is for them waits all the same: the staff group's notices do, until the bot is back."""
         if due.channel == self.deployed.staff_channel and due.chat.startswith("-"):  # a group
             log.critical("the bot may not write to the staff group; what is for the group waits, see STAFF_GROUP")
             return True

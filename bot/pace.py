@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 SOFT, HARD = 20, 60
-"""Updates of one chat in a minute: above the first its replies wait for everybody else's, above the other they end."""
+"""Updates of one chat in a minute: above the first its replies wait for others, above the second they end."""
 MINUTE = timedelta(minutes=1)
 MOST = 10_000
 """Chats that are remembered at once: of more, the one that was silent for longest is forgotten."""
 
 Fate = Literal["well", "slow", "first", "over"]
-"""slow: it is answered after the others. over: only that it came is noted. first: the first of those, which is told."""
+"""slow: answered after the others. over: only that it came is noted. first: the first of those, which is told."""
 
 
 @dataclass(slots=True)

@@ -264,24 +264,19 @@ def _pour(url: URL, file: Path, schema: str, tables: list[str]) -> bool:
 def _stones(url: str, keys: Keyring) -> list[Stone]:
     """What the database that is replaced knows to be erased; nothing where it cannot be read any more."""
     try:
-        store = Store(url, keys)
-        with store.look() as db:
-            found = tombstones.every(db)
-        store.close()
+        with closing(Store(url, keys)) as store, store.look() as db:
+            return tombstones.every(db)
     except (BadDatabase, BadKey, DatabaseError):
         print("The old database cannot be read. If anybody was erased since, add: --erased LOG", file=sys.stderr)
         return []
-    return found
 
 
 def _pause(url: str, keys: Keyring, stones: Sequence[Stone]) -> int:
     """Brings the copy up to date, lets it send nothing, and erases again whom it should not hold any more."""
-    store = Store(url, keys)
-    with store.begin() as db:
+    with closing(Store(url, keys)) as store, store.begin() as db:
         again = tombstones.apply(db, stones)
         conversations.beat(db, db.at, paused=True, running=False, leader="")
-    store.close()
-    return again
+        return again
 
 
 def _put_away_log(target: Path) -> None:

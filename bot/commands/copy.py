@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def add_to(verbs: Any) -> None:
 
 def _copy(options: argparse.Namespace) -> int:
     store = store_of(load())
-    with store.begin() as db:
+    with closing(store), store.begin() as db:
         where = copies.where_is(db, options.who)
         if where is None:
             print("Nothing is kept under that name.", file=sys.stderr)
@@ -39,7 +40,6 @@ def _copy(options: argparse.Namespace) -> int:
         found = copies.copy_of(db, *where)
         number = options.who[2:] if options.who.upper().startswith("K-") else ""
         audit.record(db, "copy", lead_id=int(number) if number else None, detail="by the command line")
-    store.close()
     told = json.dumps(found, ensure_ascii=False, indent=2, default=str) if options.json else "\n".join(page(found))
     try:
         made = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -49,6 +49,9 @@ def chat(number: int) -> str:
     return str(7000 + number)
 
 
+PATIENTS = frozenset(map(chat, range(PEOPLE)))
+
+
 class Failing(Wire):
     """Messages now and then fail in every way that there is, also with words of the message in the error."""
 
@@ -59,11 +62,11 @@ class Failing(Wire):
 
     def _fails(self, to: str, envelope: Envelope) -> tuple[Sent | None, bool]:
         happens = self._chance.random()
-        if happens < 0.1 and not to.startswith("70"):  # a patient would wait, and the others with them
+        if happens < 0.1 and to not in PATIENTS:  # a patient would wait, and the others with them
             raise RuntimeError(f"cannot send {envelope.text} to {to}")
         if happens < 0.02:
             return Sent("unsure", code="timeout"), True
-        if happens < 0.12 and not to.startswith("70"):
+        if happens < 0.12 and to not in PATIENTS:
             return Sent("later", wait=0.5), False
         return None, True
 

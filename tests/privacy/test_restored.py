@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +19,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def served(desk: Desk, database: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def served(desk: Desk, database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setenv("DATABASE_URL", database)
-    return desk
+    yield desk
+    desk.store.close()
 
 
 def restores(desk: Desk, *words: str) -> int:
