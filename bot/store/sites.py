@@ -85,7 +85,7 @@ def every(db: Transaction, flow: Flow) -> tuple[SiteNow, ...]:
 def zones(db: Transaction, trial: str) -> dict[str, str]:
     """The time zones that were changed here, by the site's id: over what the trial file says."""
     changed = select(_site.c.key, _site.c.timezone).where(_site.c.trial == trial, _site.c.timezone.is_not(None))
-    return dict(db.execute(changed).tuples())
+    return {row.key: row.timezone for row in db.execute(changed)}
 
 
 def desk(flow: Flow) -> SiteNow:
