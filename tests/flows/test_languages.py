@@ -93,7 +93,7 @@ GOLDEN: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("offset", range(8))
+@pytest.mark.parametrize("offset", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 8))])
 @pytest.mark.parametrize("case", GOLDEN)
 def test_another_language_at_every_question_changes_no_verdict(case: str, offset: int) -> None:
     """Somebody who types only, and the label of each answer in the language of the moment."""
@@ -230,6 +230,7 @@ def test_who_answers_for_somebody_is_asked_in_the_third_person(tag: str) -> None
                 assert not SECOND.search(asked), (id, asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_message_renders_with_the_longest_of_everything(tag: str) -> None:
     buttons, words = Buttons(b"0" * 32), LANGUAGES.patient(tag)
