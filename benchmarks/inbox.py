@@ -34,7 +34,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 MARK = "inbox"
 AIM = 50.0
 """Milliseconds that the median of a page may take."""
-PATTERN, BATCH = 2000, 5000
+PATTERN, BATCH = 100, 5000
 """Leads that are written one by one, and rows that are copied from them at once."""
 STAFF = 20
 SITES = ("north", "north", "north", "harbour", "harbour", "")
