@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import os
 import secrets
+import time
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot import pace
 from bot.desk import sign_in, watch
-from bot.messages import Inbound
+from bot.messages import Came, Inbound
 from bot.pace import HARD, MOST, SOFT, Pace
 from bot.store import Store, carries, leads, outbox, sessions, shares, staff
 from tests.patient import NOW
@@ -44,9 +51,16 @@ def test_what_it_remembers_is_bounded_and_the_flood_is_not_forgotten() -> None:
     assert made.count("telegram:flood", NOW) == "over"
 
 
+def paced(database: str) -> Housed:
+    """A house that counts what each chat sends, as it does outside of tests."""
+    housed = Housed(Store(database))
+    housed.house.pace = Pace()
+    return housed
+
+
 @pytest.mark.slow
 def test_a_flood_is_noted_told_once_and_over_with_the_minute(database: str) -> None:
-    housed = Housed(Store(database))
+    housed = paced(database)
     rosa = Somebody(housed).starts()
     rosa.presses("English")
     before = housed.one("SELECT count(*) FROM message")
@@ -66,7 +80,7 @@ def test_a_flood_is_noted_told_once_and_over_with_the_minute(database: str) -> N
 
 @pytest.mark.slow
 def test_above_the_soft_limit_others_are_answered_first(database: str) -> None:
-    housed = Housed(Store(database))
+    housed = paced(database)
     rosa = Somebody(housed).starts()
     for _ in range(SOFT + 2):
         rosa.says("help")
@@ -77,12 +91,64 @@ def test_above_the_soft_limit_others_are_answered_first(database: str) -> None:
 
 @pytest.mark.slow
 def test_the_staff_group_has_no_limit(database: str) -> None:
-    housed = Housed(Store(database))
+    housed = paced(database)
     for number in range(2 * HARD):
         inbound = Inbound("telegram", f"g{number}", GROUP, "1", "text", text="hello", group=True)
         housed.runs(housed.house.take(inbound))
     assert housed.rows("SELECT what FROM audit WHERE what = 'flood'") == []
     housed.closes()
+
+
+@pytest.mark.slow
+def test_a_minute_of_flood_in_six_seconds_keeps_nobody_else_waiting(database: str) -> None:
+    """One chat sends 1,000 messages and 500 new chats begin, ten times as fast as they are allowed to."""
+    housed = paced(database)
+    housed.house.clock = housed.house.writer.clock = lambda: datetime.now(UTC)
+    took: list[float] = []
+
+    async def one(kind: Came, chat: str, number: int, text: str = "hello") -> None:
+        began = time.perf_counter()
+        await housed.house.take(
+            Inbound("telegram", f"m:{chat}:{number}", chat, chat, kind, text=text, language="en")
+        )
+        if chat.startswith("8"):
+            took.append(time.perf_counter() - began)
+
+    async def minute(seconds: float = 6.0) -> None:
+        tasks, steps = [], 100
+        for step in range(steps):
+            tasks += [one("text", "13", step * 10 + n) for n in range(10)]
+            tasks += [one("start", f"2{step * 5 + n:05}", 1, "") for n in range(5)]
+            tasks += [one("text", f"8{step:04}", 1)]
+            running = [asyncio.create_task(task) for task in tasks]
+            tasks = []
+            await asyncio.sleep(seconds / steps)
+            under_way.extend(running)
+        await asyncio.gather(*under_way)
+
+    under_way: list[asyncio.Task[None]] = []
+    housed.runs(minute())
+    before = resident()
+    under_way = []
+    housed.runs(again(one))
+    assert sorted(took)[int(len(took) * 0.95)] < 2.0
+    assert housed.one("SELECT count(*) FROM receipt WHERE external_id LIKE 'm:13:%'") == 2000
+    assert housed.one("SELECT count(*) FROM audit WHERE what = 'flood'") >= 1
+    assert resident() - before < 20 * 2**20
+    housed.closes()
+
+
+async def again(one: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    """A thousand more of the same: what they need is given back."""
+    for step in range(20):
+        await asyncio.gather(*(one("text", "13", 1000 + step * 50 + n) for n in range(50)))
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 # ---------------------------------------------------------------------- beginning over and over
