@@ -34,6 +34,7 @@ class Pattern:
         self.acts = asyncio.run(Rehearsal(folder, self._watch).hold())
         with sqlite3.connect(folder / "rehearsal.db") as db:
             self.columns = {table: _columns(db, table) for table in (*self.TABLES, "conversation")}
+            self.keys = db.execute("SELECT * FROM data_key WHERE lane LIKE '%:%'").fetchall()
             self.rows = {
                 table: [list(row) for row in db.execute(f"SELECT * FROM {table} ORDER BY id")]
                 for table in self.TABLES
@@ -60,6 +61,7 @@ def fill(file: Path, stored: int) -> None:
         db.execute(f'DROP INDEX "{name}"')
     now = datetime.now(UTC).replace(tzinfo=None)
     db.execute("BEGIN")
+    db.executemany("INSERT INTO data_key VALUES (?, ?, ?, ?)", pattern.keys)  # one for all: they say the same
     for table in ("conversation", *Pattern.TABLES):
         marks = ", ".join("?" * len(pattern.columns[table]))
         db.executemany(f"INSERT INTO {table} VALUES ({marks})", _rows(pattern, table, stored, now))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,8 +17,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-
-os.environ.setdefault("MASTER_KEY", "of-the-benchmarks-and-nothing-else")
 
 
 class Open:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 os.environ["PTB_TIMEDELTA"] = "true"  # the client's own future: retry_after as a timedelta
-os.environ["MASTER_KEY"] = "of-the-tests-and-of-nothing-else-"
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
