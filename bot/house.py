@@ -124,6 +124,8 @@ class House:
         def note(db: Transaction) -> bool:
             house = conversations.heartbeat(db, to_change=True)
             conversations.beat(db, db.at, running=True)
+            trial = self.deployed.library.newest(self.deployed.trial)
+            audit.record(db, "serving", detail=f"{trial.name} {trial.trial.text_version}")
             return house is not None and bool(house["running"])
 
         return await self.writer.write(note)

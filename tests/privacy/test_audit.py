@@ -18,6 +18,7 @@ from bot.store import Store, audit
 from bot.store.audit import Verdict
 from tests.patient import NOW
 from tests.shell.conftest import Desk, Somebody
+from tests.shell.house import Housed
 
 KEY = b"k" * 32
 CHAINS = ("", "aB3xYz", "Qq7-_p", "lead")
@@ -244,3 +245,12 @@ def test_every_step_of_a_lead_is_in_its_own_chain(desk: Desk, rosa: Somebody) ->
     rows = desk.rows("SELECT what, chain FROM audit WHERE what LIKE 'lead.%' ORDER BY id")
     assert rows == [("lead.raised", "lead:1")]
     assert verified(desk.store).well
+
+
+def test_a_start_says_which_version_of_the_trial_is_served(database: str) -> None:
+    housed = Housed(Store(database))
+    housed.runs(housed.house.begin())
+    flow = housed.deployment.library.newest("nct06570291")
+    rows = housed.rows("SELECT what, detail FROM audit")
+    assert rows == [("serving", f"{flow.name} {flow.trial.text_version}")]
+    housed.closes()
