@@ -67,7 +67,9 @@ def at_first_version(url: str) -> None:
 
 def _table(name: str) -> sa.Table:
     """A table as the first version declared it."""
-    columns = [sa.Column(c.name, c.type) for c in SQLModel.metadata.tables[name].columns if c.name != "lane"]
+    kinds = {"eligible_from": sa.Date()}  # it was not sealed then
+    declared = SQLModel.metadata.tables[name].columns
+    columns = [sa.Column(c.name, kinds.get(c.name, c.type)) for c in declared if c.name != "lane"]
     columns = [c for c in columns if name != "heartbeat" or c.name in ("id", "at")]
     extra = [sa.Column("current", sa.Boolean())] if name == "conversation" else []
     return sa.Table(name, sa.MetaData(), *columns, *extra)
