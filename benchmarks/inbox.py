@@ -59,6 +59,8 @@ def fill(url: str, stored: int) -> None:
     deployed, chance = _deployed(store, "http://127.0.0.1:1"), random.Random(7)
     with store.begin(now) as db:
         members = [staff.add(db, f"Nurse{number}", number + 1, "en", role="admin") for number in range(STAFF)]
+        staff.change(db, members[1], role="coordinator", sites=["north"])
+        staff.change(db, members[2], role="coordinator", sites=["north", "harbour"])
     with store.begin(now) as db:
         for number in range(min(PATTERN, stored)):
             values = _lead(number, chance, members, now)
@@ -176,10 +178,13 @@ class Browser:
 def measure(url: str, stored: int, times: int) -> dict[str, dict[str, float]]:
     """Milliseconds of each page: the median, the slowest of twenty, and the size in KB."""
     with _served(url) as address:
-        browser = Browser(address)
-        browser.ask("POST", "/link", token=_token(url, address))
+        one, of_one_site, of_two = (_signed_in(url, address, number) for number in (1, 2, 3))
         found = {}
-        for name, ask in _pages(browser, stored).items():
+        pages = _pages(one, stored)
+        for name, path in {"queue": "/", "mine": "/?mine=1&status=open", "closed": "/?status=done"}.items():
+            pages[f"{name}, of one site's coordinator"] = _getting(of_one_site, path)
+        pages["queue, of two sites' coordinator"] = _getting(of_two, "/")
+        for name, ask in pages.items():
             taken, size = [], 0
             for number in range(times + 5):
                 began = time.perf_counter()
@@ -205,7 +210,7 @@ def _pages(browser: Browser, stored: int) -> dict[str, Callable[[int], tuple[int
         return browser.ask("POST", "/search", csrf=browser.csrf, text=f"+346{chance.randrange(stored):08d}")
 
     def get(path: str) -> Callable[[int], tuple[int, str]]:
-        return lambda _number: browser.ask("GET", path)
+        return _getting(browser, path)
 
     return {
         "queue": get("/"),
@@ -221,6 +226,17 @@ def _pages(browser: Browser, stored: int) -> dict[str, Callable[[int], tuple[int
     }
 
 
+def _getting(browser: Browser, path: str) -> Callable[[int], tuple[int, str]]:
+    return lambda _number: browser.ask("GET", path)
+
+
+def _signed_in(url: str, address: str, number: int) -> Browser:
+    """The browser of the member of staff with this Telegram number."""
+    browser = Browser(address)
+    browser.ask("POST", "/link", token=_token(url, address, number))
+    return browser
+
+
 def _deep(browser: Browser, number: int) -> str:
     """The address of a page far down the queue, by pressing on as staff would."""
     path = "/"
@@ -233,13 +249,13 @@ def _deep(browser: Browser, number: int) -> str:
     return path
 
 
-def _token(url: str, address: str) -> str:
+def _token(url: str, address: str, number: int) -> str:
     from bot.desk import sign_in  # noqa: PLC0415
     from bot.store import Store, staff  # noqa: PLC0415
 
     store, now = Store(url), datetime.now(UTC)
     with store.begin(now) as db:
-        member = staff.by_telegram(db, "1")
+        member = staff.by_telegram(db, str(number))
         assert member is not None
         link = sign_in.make_link(db, _deployed(store, f"http://{address}"), member, now)
     store.close()

@@ -159,7 +159,6 @@ class LeadRow(SQLModel, table=True):
                 ("lead_open",),
                 ("lead_open_of_owner", "owner_id"),
                 ("lead_open_by_status", "status"),
-                ("lead_open_at_site", "site"),
             )
         ),
         Index("lead_to_escalate", "escalate_at", sqlite_where=text(_NUDGED), postgresql_where=text(_NUDGED)),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from bot.desk.work import take_staff
 from bot.library import Library, load
 from bot.messages import Inbound, lane_of
 from bot.settings import Settings
-from bot.store import Store, conversations
+from bot.store import Store, conversations, tombstones, vault
 from bot.store.tables import AnswerRow, ConversationRow, LeadRow, OutboxRow, Quarantine, Receipt
 from bot.store.transaction import Transaction
 from bot.turns import take_turn
@@ -50,13 +52,16 @@ class Figures:
 class Records:
     """Every row of a database, in the order in which it was written."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, came: Iterable[Inbound] = ()) -> None:
+        """``came``: all that was confirmed. What of it was erased with its chat is remembered by hashes alone."""
         store = Store(url)
         with store.begin() as db:
-            self.rows = {
-                name: [dict(row) for row in db.execute(select(table).order_by(table.c.id)).mappings()]
-                for name, table in TABLES.items()
-            }
+            self.erased = {one.external_id for one in came if all(tombstones.met(db, one))}
+            self.erased_at = tombstones.buried(db, {one.lane for one in came})
+            self.rows = {}
+            for name, table in TABLES.items():
+                rows = db.execute(select(table).order_by(table.c.id)).mappings()
+                self.rows[name] = vault.opened(db, name, rows) if name in COMPARED else [*map(dict, rows)]
         store.close()
 
     def __getitem__(self, name: str) -> list[dict[str, Any]]:
@@ -70,20 +75,21 @@ def check(
 
     ``leads``: the chats whose people sent their request.
     """
-    records = Records(url)
     told = {
         inbound.external_id: (number, inbound)
         for number, known in server.queue.told.items()
         if (inbound := _parse(known.payload)) is not None
     }
+    records = Records(url, [inbound for _, inbound in told.values()])
     waiting = {left.update_id for left in server.pending}
     receipts = [row["external_id"] for row in records["receipt"]]
-    figures.updates, figures.conversations = len(receipts), len(records["conversation"])
+    figures.updates, figures.conversations = len(receipts) + len(records.erased), len(records["conversation"])
     figures.leads = len(records["lead"])
     problem = figures.problems.append
 
     aside = len(records["quarantine"])
-    lost = [key for key, (number, _) in told.items() if number not in waiting and key not in set(receipts)]
+    taken = {*receipts, *records.erased}
+    lost = [key for key, (number, _) in told.items() if number not in waiting and key not in taken]
     if len(lost) > aside:
         problem(f"I1: {len(lost)} confirmed updates have no receipt, {aside} are in quarantine: {lost[:3]}")
     if waiting:
@@ -141,7 +147,10 @@ def _count_sends(server: TelegramServer, records: Records, figures: Figures) -> 
 
 
 def replayed(server: TelegramServer, records: Records, staff_group: int, folder: Path) -> list[str]:
-    """I10: everything that was taken, taken once more into an empty database, gives the same conversations."""
+    """I10: everything that was taken, taken once more into an empty database, gives the same conversations.
+
+    What was erased with its chat is taken no more, and what is left of its lead is nobody's.
+    """
     deployed = deployment(
         Settings(telegram_token=server.token, staff_group=staff_group, _env_file=None),  # type: ignore[call-arg]
         LIBRARY,
@@ -155,14 +164,11 @@ def replayed(server: TelegramServer, records: Records, staff_group: int, folder:
     tags: dict[str, list[str]] = defaultdict(list)
     for row in records["conversation"]:
         tags[lane_of(row["channel"], row["chat"])].append(row["tag"])
-    for inbound in payloads.values():  # a conversation that was deleted left its tag on the buttons alone
-        if inbound.press and not inbound.group and not tags[inbound.lane]:
-            tags[inbound.lane].append(inbound.press[1:7])
     begin = conversations.open_new
 
-    def with_its_tag(db: Transaction, channel: str, chat: str, *rest: Any) -> conversations.Kept:
+    def with_its_tag(db: Transaction, channel: str, chat: str, *rest: Any, **more: Any) -> conversations.Kept:
         """What is random is an input too: the tag that the buttons of this conversation carried."""
-        kept = begin(db, channel, chat, *rest)
+        kept = begin(db, channel, chat, *rest, **more)
         if left := tags[kept.lane]:
             kept.tag = left.pop(0)
             table = TABLES["conversation"]
@@ -173,7 +179,7 @@ def replayed(server: TelegramServer, records: Records, staff_group: int, folder:
     try:
         for receipt in records["receipt"]:
             inbound = payloads.get(receipt["external_id"])
-            if inbound is None:
+            if inbound is None or receipt["at"] <= records.erased_at.get(inbound.lane, _NEVER):
                 continue
             with store.begin(receipt["at"]) as db:
                 if not take_staff(inbound, db, deployed, receipt["at"]):
@@ -184,7 +190,9 @@ def replayed(server: TelegramServer, records: Records, staff_group: int, folder:
     again = Records(f"sqlite:///{folder / 'replayed.db'}")
     problems = []
     for name, columns in COMPARED.items():
-        before, after = (Counter(_plain(row, columns) for row in kept[name]) for kept in (records, again))
+        before, after = (
+            Counter(_plain(row, columns) for row in kept[name] if row.get("chat") != "") for kept in (records, again)
+        )
         if before != after:
             lost, more = list((after - before).elements()), list((before - after).elements())
             problems.append(
@@ -193,6 +201,7 @@ def replayed(server: TelegramServer, records: Records, staff_group: int, folder:
     return problems
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 COMPARED = {
     "conversation": ("channel", "chat", "lane", "flow", "locale", "state", "step", "life", "outcome", "revision"),
     "answer": ("step", "revision", "value", "said", "cleared"),

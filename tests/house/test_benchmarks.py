@@ -63,7 +63,7 @@ def test_every_page_of_the_inbox_is_still_measured(database: str, folder: Path) 
         "benchmarks.inbox", "--json", "--stored", "120", "--times", "2", "--only", database, "--dir", str(folder)
     )
     (pages,) = found.values()
-    assert len(pages) == 10 and all(page["p50_ms"] > 0 for page in pages.values())  # type: ignore[attr-defined]
+    assert len(pages) == 14 and all(page["p50_ms"] > 0 for page in pages.values())  # type: ignore[attr-defined]
 
 
 def test_the_parts_of_a_turn_are_still_there(folder: Path) -> None:

@@ -90,7 +90,6 @@ def _leads() -> None:
         ("lead_open", ["due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
         ("lead_open_of_owner", ["owner_id", "due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
         ("lead_open_by_status", ["status", "due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
-        ("lead_open_at_site", ["site", "due_at", "id"], "status NOT IN ('closed', 'withdrawn')"),
         ("lead_to_escalate", ["escalate_at"], "escalate_at IS NOT NULL"),
         ("lead_slot", ["site", "slot_at"], "slot_at IS NOT NULL"),
     ):
