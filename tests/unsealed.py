@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bot.store import vault
@@ -28,14 +27,14 @@ def _opened(db: Transaction, value: Any) -> Any:
     return opened(db.known["key", number], value)
 
 
-def in_file(db: sqlite3.Connection, value: Any) -> Any:
-    """The same, of a value that was read past the store."""
+def past_the_store(wrapped: Callable[[int], Mapping[str, Any] | None], value: Any) -> Any:
+    """The same, of a value that another reader found; ``wrapped`` gives the row of a key by its number."""
     number = numbered(value)
-    if number is None:
+    row = wrapped(number) if number is not None else None
+    if number is None or row is None:
         return value
-    found = db.execute("SELECT master, wrapped FROM data_key WHERE id = ?", (number,)).fetchone()
     keys = Keyring.of_environment()
-    return value if found is None else opened(DataKey(number, keys.unwrap(found[0], number, found[1])), value)
+    return opened(DataKey(number, keys.unwrap(row["master"], number, row["wrapped"])), value)
 
 
 def numbered(value: Any) -> int | None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 from babel.dates import format_skeleton
 
+from bot.store.vault import SEALED
 from flows.flow import Flow, Step
 from tests.conftest import FINE, TYPED
 from tests.journeys.bot_process import BotProcess
 from tests.patient import LANGUAGES
 from tests.telegram_server import Message, Person
-from tests.unsealed import in_file
+from tests.unsealed import past_the_store
 
 _PLACEHOLDER = re.compile(r"\\\{[a-z_]+\\\}")
 
@@ -124,9 +125,10 @@ class Chat:
         return ""
 
     def asks(self, message: Message, step: str) -> bool:
-        """Whether the message puts this question."""
+        """Whether the message puts this question, to the person or to somebody who helps."""
         found = self._step(step)
-        return message.says(pattern(self.text(found.context, found.text)))
+        texts = filter(None, (found.text, found.text_helper))
+        return any(message.says(pattern(self.text(found.context, text))) for text in texts)
 
     # ------------------------------------------------------------------ what the person does
 
@@ -216,13 +218,21 @@ class Records:
         self.bot, self.path = bot, bot.folder / "prescreen.db"
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """What is sealed in them is opened, as far as its key is there."""
+        read = self.read(query, values)
+        return [{name: past_the_store(self._wrapped, value) for name, value in row.items()} for row in read]
+
+    def read(self, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)
         reader.row_factory = sqlite3.Row
         try:
-            rows = [dict(row) for row in reader.execute(query, values)]
-            return [{name: in_file(reader, value) for name, value in row.items()} for row in rows]
+            return [dict(row) for row in reader.execute(query, values)]
         finally:
             reader.close()
+
+    def _wrapped(self, number: int) -> dict[str, Any] | None:
+        found = self.read("SELECT master, wrapped FROM data_key WHERE id = ?", (number,))
+        return found[0] if found else None
 
     def conversation(self, person: Person) -> dict[str, Any]:
         """The current conversation's row, its state unpacked."""
@@ -247,3 +257,11 @@ class Records:
         spellings = {words.encode(), json.dumps(words).strip('"').encode()}
         files = sorted(self.bot.folder.glob(f"{self.path.name}*"))
         return [f.name for f in files if any(spelling in f.read_bytes() for spelling in spellings)]
+
+    def tell(self, words: str) -> list[str]:
+        """The tables that say these words to whoever has the keys."""
+        return [
+            table
+            for table, names in SEALED.items()
+            if any(words in str(row[name]) for row in self.rows(f"SELECT * FROM {table}") for name in names)  # noqa: S608
+        ]

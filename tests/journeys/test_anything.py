@@ -233,13 +233,15 @@ def test_who_blocks_and_comes_back_finds_everything(shared: House, at: At) -> No
     assert shared.server.problems == []
 
 
-def test_a_press_after_the_deletion_begins_anew(shared: House, at: At) -> None:
+def test_a_press_after_the_deletion_revives_nothing(shared: House, at: At) -> None:
     rosa = at("knee")
     old = rosa.asked("knee")
     rosa.types("/delete").taps("delete_now").sees("deleted")
     rosa.person.presses(rosa.option("knee", "left"), old)
-    rosa.sees("stale")
-    rosa.asked("language")
+    rosa.sees("begin_anew")
+    shared.quiet()
+    assert shared.records.rows("SELECT * FROM conversation WHERE chat = ?", str(rosa.person.id)) == []
+    rosa.starts().asked("language")
     shared.quiet()
     assert shared.records.answers(rosa.person) == {}
     assert shared.server.problems == []
@@ -269,12 +271,14 @@ def test_a_deletion_leaves_nothing_behind(shared: House, at: At, ana: Person) ->
     ana.presses("Claim", shared.team.sees(reference, all=True))
     ana.sees(reference)
     shared.quiet()
-    assert all(shared.records.hold(word) for word in CANARY.values())
+    assert all(shared.records.tell(word) for word in CANARY.values())
+    assert {word: files for word in CANARY.values() if (files := shared.records.hold(word))} == {}
 
     rosa.types("/delete").sees("menu_delete")
     shared.quiet()
     said = rosa.taps("delete_now").sees("deleted")
     shared.quiet()
+    assert {word: where for word in CANARY.values() if (where := shared.records.tell(word))} == {}
     assert {word: files for word in CANARY.values() if (files := shared.records.hold(word))} == {}
     assert shared.records.rows("SELECT * FROM conversation WHERE chat = ?", str(rosa.person.id)) == []
     (gone,) = shared.records.rows("SELECT * FROM lead WHERE id = ?", lead["id"])
@@ -289,10 +293,10 @@ def test_a_deletion_half_way_leaves_nothing_behind(shared: House, at: At) -> Non
     rosa = at("knee")
     rosa.types("Gwendrolin told me so").asked("knee")
     shared.quiet()
-    assert shared.records.hold("Gwendrolin")
+    assert shared.records.tell("Gwendrolin")
     rosa.starts().taps("delete").taps("delete_now").sees("deleted")
     shared.quiet()
-    assert shared.records.hold("Gwendrolin") == []
+    assert shared.records.tell("Gwendrolin") == shared.records.hold("Gwendrolin") == []
     assert shared.server.problems == []
 
 
@@ -311,7 +315,7 @@ def test_words_of_danger_get_the_safety_message_and_are_not_kept(shared: House, 
             rosa.types(f"{_alarm(rosa, sign)}, xylo{sign}{locale}").sees("menu_safety")
             assert rosa.news()[0].says(_safety(rosa, sign))
             rosa.taps("resume").asked(step)
-        assert shared.records.hold(f"xylo{sign}{locale}") == []
+        assert shared.records.tell(f"xylo{sign}{locale}") == shared.records.hold(f"xylo{sign}{locale}") == []
     rosa.walks_to("other_trials")
     shared.quiet()
     (lead,) = shared.records.leads(rosa.person)
@@ -323,7 +327,7 @@ def test_danger_is_heard_in_the_first_words_ever(shared: House) -> None:
     rosa = shared.chat()
     rosa.types(f"{_alarm(rosa, 'emergency')}, xylofirst").asked("language")
     assert rosa.news()[0].says(_safety(rosa, "emergency"))
-    assert shared.records.hold("xylofirst") == []
+    assert shared.records.tell("xylofirst") == shared.records.hold("xylofirst") == []
     assert shared.server.problems == []
 
 
@@ -334,7 +338,7 @@ def test_danger_is_heard_under_a_picture_and_in_an_edit(shared: House, at: At) -
         assert rosa.sees("menu_safety") and rosa.news()[0].says(_safety(rosa, "calf"))
         rosa.person.edits(rosa.person.chat.messages[0], f"{_alarm(rosa, 'despair')}, xyloedit")
         assert rosa.sees("menu_safety") and rosa.news()[0].says(_safety(rosa, "despair"))
-    assert shared.records.hold("xylo") == []
+    assert shared.records.tell("xylo") == shared.records.hold("xylo") == []
     assert shared.server.problems == []
 
 

@@ -42,7 +42,7 @@ KNEE, DIAGNOSIS, END = SCRIPT[:4], SCRIPT[:5], "joints"
 class ServerRecords(Records):
     """The same on PostgreSQL."""
 
-    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+    def read(self, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         address = self.bot.environment["DATABASE_URL"]
         with psycopg.connect(address, row_factory=dict_row) as connection:
             set_json_loads(lambda data: bytes(data).decode(), connection)
@@ -523,7 +523,7 @@ def test_an_update_that_ends_the_process_is_set_aside_and_no_other(site: Site, m
     print(f"{mode}: the process died {deaths} times")
     site.server.forward(60)
     house.quiet(60)
-    assert len(set_aside) == 1 and '"deadly"' in set_aside[0]["payload"]
+    assert len(set_aside) == 1 and set_aside[0]["payload"]["message"]["text"] == "deadly"
     victim.sees("trouble")
     victim.person.presses(victim.option("knee", "left"), screen)
     assert victim.open_step() == "diagnosis"
