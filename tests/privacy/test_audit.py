@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from bot.store import Store, audit
 from bot.store.audit import Verdict
+from tests.journeys.bot_process import ROOT
 from tests.patient import NOW
+from tests.postgres import Postgres
 from tests.shell.conftest import Desk, Somebody
 from tests.shell.house import Housed
 
@@ -76,6 +81,41 @@ def test_the_database_refuses_to_change_and_to_remove(store: Store) -> None:
         with pytest.raises(DatabaseError, match="only ever added"), store.begin() as db:
             db.execute(text(deed))
     assert verified(store).well
+
+
+@pytest.mark.slow
+def test_a_role_of_its_own_takes_the_right_away(postgres: Postgres) -> None:
+    """As an operator would: the bot's role is nobody special, and afterwards can neither change nor unlock a row."""
+    as_admin = postgres.database("template1")
+    with psycopg.connect(as_admin, autocommit=True) as admin:
+        name = admin.info.dbname
+        admin.execute("CREATE ROLE the_bot LOGIN")
+        admin.execute(f"ALTER DATABASE {name} OWNER TO the_bot")  # type: ignore[call-overload]
+        admin.execute("GRANT CREATE ON SCHEMA public TO the_bot")
+    store = Store(as_admin.replace("user=prescreen", "user=the_bot"))
+    store.key = KEY
+    fill(store, 2, rows=5)
+    script = ROOT / "docs/signing/audit-role.sql"
+    as_told = ("--set", "ON_ERROR_STOP=1", "--set", "bot=the_bot", "--file", str(script), as_admin)
+    ran = subprocess.run(
+        [shutil.which("psql") or postgres.bin / "psql", *as_told], capture_output=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    fill(store, 3, rows=5)
+    with store.begin() as db:
+        db.execute(text("GRANT ALL ON audit TO the_bot"))  # the server only warns, and gives nothing
+    for deed in (
+        "UPDATE audit SET detail = ''", "DELETE FROM audit", "TRUNCATE audit", "ALTER TABLE audit DISABLE TRIGGER ALL",
+        "DROP TABLE audit CASCADE", "DROP FUNCTION audit_refuses CASCADE", "DROP TRIGGER audit_refuses_row ON audit",
+        "ALTER TABLE audit OWNER TO the_bot",
+    ):  # fmt: skip
+        with (
+            pytest.raises(DatabaseError, match=r"permission denied|must be (owner|member)|must be able"),
+            store.begin() as db,
+        ):
+            db.execute(text(deed))
+    assert verified(store).well and verified(store).rows >= 10
+    store.close()
 
 
 # ---------------------------------------------------------------------- tampering

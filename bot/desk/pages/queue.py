@@ -19,6 +19,7 @@ from bot.store import keys, leads, queue
 from bot.store.leads import Lead
 from bot.store.queue import PAGE, Wanted
 from bot.store.transaction import Transaction
+from flows.kinds.text import clean
 
 router = APIRouter()
 
@@ -61,7 +62,7 @@ class Asked:
         known = status in lines.VIEWS or status in STATUS
         language = given.get("language", "")
         return cls(
-            given.get("site", "")[:40],
+            clean(given.get("site", ""))[:40],
             language if language in room_of(request).deployment.languages.every else "",
             status if known else ("open" if given.get("mine") else "to_call"),
             bool(given.get("mine")),

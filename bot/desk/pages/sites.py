@@ -17,6 +17,7 @@ from bot.desk.pages.queue import sites_of
 from bot.desk.pages.room import Caller, caller_of, go, render, room_of, tongue_of
 from bot.store import audit, sites
 from bot.store.transaction import Transaction
+from flows.kinds.text import clean
 
 router = APIRouter()
 
@@ -49,9 +50,9 @@ async def change(
 ) -> Response:
     try:
         values = {
-            "hours": hours.strip(),
-            "timezone": timezone.strip(),
-            "holidays": holidays.strip().upper(),
+            "hours": clean(hours),
+            "timezone": clean(timezone),
+            "holidays": clean(holidays).upper(),
             "phone": _phone(phone),
             "email": address_of(email) or "",
             "capacity": _capacity(capacity),
