@@ -75,7 +75,7 @@ class House:
         """Commits what somebody did. Raises when nothing could be written; it is then sent again."""
         self.room.check()
         began = time.perf_counter()
-        fate: Fate = "well" if inbound.group else self.pace.count(inbound.lane, self.clock())
+        fate: Fate = "well" if inbound.group else self.pace.count(inbound.lane, inbound.at or self.clock())
         take = self._take if fate in ("well", "slow") else self._note_flood
         await self.writer.write(partial(take, inbound, fate), inbound)
         metrics.span("handling", time.perf_counter() - began)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 WEB = "web"
@@ -47,6 +48,8 @@ class Inbound:
     verified: bool = False
     """A shared phone number belongs to the sender."""
     group: bool = False
+    at: datetime | None = None
+    """When it was sent, as far as the provider tells; None is now."""
 
     @property
     def lane(self) -> str:

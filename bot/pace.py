@@ -18,32 +18,28 @@ Fate = Literal["well", "slow", "first", "over"]
 
 
 @dataclass(slots=True)
-class _Minute:
-    """What came since the minute began."""
-
-    began: datetime
-    number: int = 0
-
-
-@dataclass(slots=True)
 class Pace:
-    """Counts what came from each chat, minute by minute."""
+    """Counts what each chat sent, by the minutes of the clock."""
 
     hard: int = HARD
     """Updates a minute above which only that they came is noted; a third of it is answered after the others."""
-    _chats: OrderedDict[str, _Minute] = field(default_factory=OrderedDict)
+    _chats: OrderedDict[str, tuple[int, int]] = field(default_factory=OrderedDict)
+    """The minute that each chat is in, and how much it sent in it."""
 
-    def count(self, lane: str, now: datetime) -> Fate:
-        """What is to become of one more update of this chat."""
-        minute = self._chats.get(lane)
-        if minute is None or not timedelta(0) <= now - minute.began < MINUTE:
-            minute = self._chats[lane] = _Minute(now)
+    def count(self, lane: str, at: datetime) -> Fate:
+        """What is to become of one more update of this chat.
+
+        ``at`` is when it was sent. When we came to it would make a flood of what waited through an outage.
+        """
+        minute = int(at.timestamp() // MINUTE.total_seconds())
+        known, number = self._chats.get(lane, (minute, 0))
+        number = number + 1 if known == minute else 1
+        self._chats[lane] = minute, number
         self._chats.move_to_end(lane)
         if len(self._chats) > MOST:
             self._chats.popitem(last=False)
-        minute.number += 1
-        if minute.number <= max(SOFT, self.hard // 3):
+        if number <= max(SOFT, self.hard // 3):
             return "well"
-        if minute.number <= self.hard:
+        if number <= self.hard:
             return "slow"
-        return "first" if minute.number == self.hard + 1 else "over"
+        return "first" if number == self.hard + 1 else "over"

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from telegram import (
@@ -319,7 +319,14 @@ def _inbound(message: Mapping[str, Any], key: str, kind: Any, text: str = "", *,
         language=str(sender.get("language_code", "")),
         verified=verified,
         group=message["chat"]["type"] != "private",
+        at=_sent(message),
     )
+
+
+def _sent(message: Mapping[str, Any]) -> datetime | None:
+    """When a message was sent, or edited; a press has no time."""
+    seconds = message.get("edit_date") or message.get("date")
+    return datetime.fromtimestamp(seconds, UTC) if type(seconds) is int and 0 < seconds < 2**32 else None
 
 
 def _press(query: Mapping[str, Any]) -> Inbound | None:

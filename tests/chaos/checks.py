@@ -191,7 +191,8 @@ def replayed(server: TelegramServer, records: Records, staff_group: int, folder:
     problems = []
     for name, columns in COMPARED.items():
         before, after = (
-            Counter(_plain(row, columns) for row in kept[name] if row.get("chat") != "") for kept in (records, again)
+            Counter(_plain(row, columns) for row in kept[name] if row.get("chat") != "")
+            for kept in (records, again)
         )
         if before != after:
             lost, more = list((after - before).elements()), list((before - after).elements())

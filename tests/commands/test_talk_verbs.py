@@ -67,9 +67,7 @@ def test_a_whole_conversation_becomes_a_lead(prescreen: Prescreen, flow: Flow) -
     assert "Rosa" not in queue
     sheet = prescreen("leads", "k-0001").out
     assert (
-        "First name: Rosa" in sheet
-        and "E18 Cannot have an MRI" in sheet
-        and "I4 WOMAC score at the site" in sheet
+        "First name: Rosa" in sheet and "E18 Cannot have an MRI" in sheet and "I4 WOMAC score at the site" in sheet
     )
     assert "raised" in sheet
     assert prescreen("leads", "K-0001", "--json").json == [lead]

@@ -263,5 +263,5 @@ class Records:
         return [
             table
             for table, names in SEALED.items()
-            if any(words in str(row[name]) for row in self.rows(f"SELECT * FROM {table}") for name in names)  # noqa: S608
+            if any(words in str(row[name]) for row in self.rows(f"SELECT * FROM {table}") for name in names)
         ]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bot import pace
+from bot.channels.telegram import parse
 from bot.desk import sign_in, watch
 from bot.messages import Came, Inbound
 from bot.pace import HARD, MOST, SOFT, Pace
@@ -76,6 +77,18 @@ def test_a_flood_is_noted_told_once_and_over_with_the_minute(database: str) -> N
     rosa.presses("Yes, for me")
     assert rosa.step != "consent"
     housed.closes()
+
+
+def test_what_waited_through_an_outage_is_no_flood() -> None:
+    """A hundred messages, one each minute, that are all taken at once."""
+    made = Pace()
+    for minute in range(100):
+        inbound = parse({"update_id": minute, "message": {
+            "message_id": minute, "date": int(NOW.timestamp()) + 60 * minute, "text": "hello",
+            "chat": {"id": 501, "type": "private"}, "from": {"id": 501, "first_name": "Rosa", "is_bot": False},
+        }})  # fmt: skip
+        assert inbound is not None and inbound.at is not None
+        assert made.count(inbound.lane, inbound.at) == "well"
 
 
 @pytest.mark.slow
