@@ -59,7 +59,9 @@ def slipping(db: Transaction, trial: str, site: str, before: datetime, slips: in
             ~_called(_promised()),
         ),
     )
-    return list(db.execute(select(_lead.c.id).where(*where).order_by(_lead.c.due_at).limit(most)).scalars())
+    return list(
+        db.execute(select(_lead.c.id).where(*where).order_by(_lead.c.due_at, _lead.c.id).limit(most)).scalars()
+    )
 
 
 def called_since(db: Transaction, lead_id: int, since: datetime) -> bool:
@@ -141,4 +143,5 @@ def _called(since: Any) -> ColumnElement[bool]:
 
 def _waiting(db: Transaction, trial: str, site: str, *where: ColumnElement[bool]) -> list[int]:
     of_it = (_OPEN, _lead.c.trial == trial, _lead.c.site == site, _lead.c.status.in_(WAITING))
-    return list(db.execute(select(_lead.c.id).where(*of_it, *where).order_by(_lead.c.created_at)).scalars())
+    order = (_lead.c.created_at, _lead.c.id)
+    return list(db.execute(select(_lead.c.id).where(*of_it, *where).order_by(*order)).scalars())

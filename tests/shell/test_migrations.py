@@ -246,7 +246,7 @@ for line in sys.stdin:
 def test_a_migration_killed_at_any_step_is_whole_or_was_never_begun(old: Old, tmp_path: Path) -> None:
     """Before each statement, and at the commit; then the next start brings it to its end.
 
-    On PostgreSQL at every third; with EXAMPLES=300 at each.
+    At about 20 of them, and the last ones; with EXAMPLES=300 at each.
     """
     words = [sys.executable, "-c", KILLED, str(tmp_path / "steps")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -266,8 +266,8 @@ def test_a_migration_killed_at_any_step_is_whole_or_was_never_begun(old: Old, tm
         steps = int((tmp_path / "steps").read_text())
         assert steps > 20, "there are more statements in it than that"
         found = Counter[str]()
-        every = 1 if url.startswith("sqlite") or EXAMPLES >= 300 else 3
-        for left in sorted({*range(1, steps, every), steps - 1, steps}):
+        every = 1 if EXAMPLES >= 300 else steps // 15
+        for left in sorted({*range(1, steps, every), *range(steps - 5, steps + 1)}):
             url = old.copy()
             assert migrates(left, url) == -9
             found[revision(url)] += 1
@@ -278,7 +278,7 @@ def test_a_migration_killed_at_any_step_is_whole_or_was_never_begun(old: Old, tm
                 goes_on(house, str(10_001 + left % len(STAGES)))
                 house.closes()
         assert set(found) == {"0001", newest()}, "it was neither there nor where it had been"
-        assert found[newest()] <= 3, "only while the database, all migrated, is looked at for the first time"
+        assert found[newest()] <= 5, "only while the database, all migrated, is looked at for the first time"
         process.stdin.close()
 
 
