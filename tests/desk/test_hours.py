@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.desk.hours import BadHours, Hours
 from bot.library import TRIALS, survey
+from tests.sizes import PERCENT
 
 LUNCH = "Mon-Fri 08:30-12:00, 13:30-17:00"
 WUXI = Hours.of(LUNCH, "Asia/Shanghai", "CN")
@@ -170,7 +170,7 @@ MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 1), timezones=st
 SPANS = st.timedeltas(timedelta(0), timedelta(days=4))
 
 
-@settings(max_examples=max(30, int(os.environ.get("EXAMPLES", "100"))), deadline=None)
+@settings(max_examples=max(30, PERCENT), deadline=None)
 @given(HOURS, MOMENTS, SPANS, SPANS)
 def test_after_and_between_are_two_sides_of_one_thing(
     hours: Hours, moment: datetime, span: timedelta, more: timedelta

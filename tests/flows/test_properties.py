@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -36,11 +35,11 @@ from flows.reply import (
 from flows.screening import weigh
 from flows.turn import LeadRaised
 from tests.patient import EXTRA, LANGUAGES, NOW
+from tests.sizes import PERCENT
 
 FLOW = load().newest("nct06570291")
 TODAY = date(2026, 11, 22)
 ASKED = [step for step in FLOW.steps if FLOW.index[step.id] < FLOW.index[CHECK] and not step.source]
-PERCENT = int(os.environ.get("EXAMPLES", "100"))
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def run(module: str, *words: str) -> dict[str, float]:
-    seconds = [] if module == inbox.__name__ else ["--seconds", "0.3"]
+    seconds = [] if module in (inbox.__name__, "benchmarks.audit") else ["--seconds", "0.3"]
     command = [sys.executable, "-m", module, *seconds, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -64,6 +64,11 @@ def test_every_page_of_the_inbox_is_still_measured(database: str, folder: Path) 
     )
     (pages,) = found.values()
     assert len(pages) == 14 and all(page["p50_ms"] > 0 for page in pages.values())  # type: ignore[attr-defined]
+
+
+def test_the_audit_is_still_verified() -> None:
+    found = run("benchmarks.audit", "--json", "--rows", "300")
+    assert [one["rows"] for one in found.values()] == [300, 300]  # type: ignore[index]
 
 
 def test_the_parts_of_a_turn_are_still_there(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,12 @@ from tests.conftest import FINE, TYPED
 from tests.journeys.dialogue import CONTACT
 from tests.patient import LANGUAGES
 from tests.shell.conftest import Desk, Somebody, plain
+from tests.sizes import PERCENT
 from tests.visitor import ChatPages
 
 pytestmark = pytest.mark.slow
 
-RUNS = max(4, 12 * int(os.environ.get("EXAMPLES", "100")) // 100)
+RUNS = max(4, 12 * PERCENT // 100)
 COLUMNS = "site, locale, outcome, eligible_from, flags, contact, helper, changed, wants_person, source, status"
 
 

@@ -1,13 +1,9 @@
-"""Words that nobody else says, in every field of many people: they can be read nowhere; and once erased, by nobody.
-
-CANARIES=1000 for as many people as were promised; fewer by default.
-"""
+"""Words that nobody else says, in every field of many people: they can be read nowhere; and once erased, by nobody."""
 
 from __future__ import annotations
 
 import io
 import logging
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,10 +25,11 @@ from tests.postgres import Postgres
 from tests.privacy import lying
 from tests.shell.conftest import Somebody
 from tests.shell.house import Housed, Wire, hurries
+from tests.sizes import many
 
 __all__ = ["prescreen"]
 
-PEOPLE = int(os.environ.get("CANARIES", "30"))
+PEOPLE = many(20, 1000)
 ERASED = max(PEOPLE // 10, 3)
 
 
@@ -168,22 +165,31 @@ def listens(to: io.StringIO) -> io.StringIO:
     return to
 
 
-def places(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> list[Path]:
+def places(server: Postgres | None, tmp_path: Path) -> list[Path]:
     """The folders and files where the database is, and whatever else was written."""
-    if not store.server:
+    if server is None:
         return [tmp_path]
-    server: Postgres = request.getfixturevalue("postgres")
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CHECKPOINT")
     return [server.folder, tmp_path]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Iterator[Postgres | None]:
+    """A PostgreSQL in whose files is nothing else; None for SQLite."""
+    made = Postgres() if request.param == "postgresql" else None
+    yield made
+    if made is not None:
+        made.remove()
+
+
 @pytest.mark.slow
 def test_canaries_are_read_nowhere_and_erased_ones_by_nobody(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest, prescreen: Prescreen, log: io.StringIO,
+    server: Postgres | None, tmp_path: Path, prescreen: Prescreen, log: io.StringIO,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     hurries(monkeypatch)
+    database = server.database() if server else f"sqlite:///{tmp_path / 'prescreen.db'}"
     store = Store(database)
     house = Housed(store, Failing(), mail=True, hook=True, desk_url="https://desk.example.org")
     crowd = Crowd(house)
@@ -209,7 +215,7 @@ def test_canaries_are_read_nowhere_and_erased_ones_by_nobody(
         return tmp_path / name
 
     copied("before")
-    assert lying.found(words, [*lying.files(places(store, request, tmp_path)), *said()]) == []
+    assert lying.found(words, [*lying.files(places(server, tmp_path)), *said()]) == []
     assert log.getvalue(), "there is something in the log"
     kept = lying.readable(lying.remaining_keys(store), _whole(store))
     text = b"\n".join(content for _, content in kept).decode()
@@ -223,7 +229,7 @@ def test_canaries_are_read_nowhere_and_erased_ones_by_nobody(
     copy = copied("after")
     assert rotate(store) == 0
     keys = lying.remaining_keys(store)
-    where = [one for one in lying.files(places(store, request, tmp_path)) if one[0].name != "before"]
+    where = [one for one in lying.files(places(server, tmp_path)) if one[0].name != "before"]
     assert lying.found(words, [*where, *said()]) == []
     opened = list(lying.readable(keys, where))
     assert lying.found([word for n in gone for word in (canary(n), phone(n))], opened) == []
@@ -231,7 +237,7 @@ def test_canaries_are_read_nowhere_and_erased_ones_by_nobody(
     assert all(text.count(canary(number)) >= 5 for number in staying), "the others are untouched"
     house.closes()
 
-    elsewhere = f"sqlite:///{tmp_path / 'there' / 'p.db'}" if not store.server else _another(request)
+    elsewhere = server.database() if server else f"sqlite:///{tmp_path / 'there' / 'p.db'}"
     assert prescreen("restore", str(copy), DATABASE_URL=elsewhere).code == 0
     there = Store(elsewhere)
     opened = list(lying.readable(lying.remaining_keys(there), _whole(there)))
@@ -249,8 +255,3 @@ def _whole(store: Store) -> list[tuple[str, bytes]]:
             (name, "\n".join(str(tuple(row)) for row in db.connection.execute(table.select())).encode())
             for name, table in SQLModel.metadata.tables.items()
         ]
-
-
-def _another(request: pytest.FixtureRequest) -> str:
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.database("template1")

@@ -34,6 +34,7 @@ from tests.postgres import Postgres
 from tests.shell.conftest import GROUP, Somebody
 from tests.shell.house import SECONDS, Housed, Time, Wire, hurries
 from tests.shell.test_limits import Strict
+from tests.sizes import PERCENT
 from tests.telegram_server import Chat, Failure, Manner, Person, TelegramServer
 
 pytestmark = pytest.mark.slow
@@ -607,7 +608,7 @@ WORDS = st.text(st.characters(codec="utf-16", exclude_categories=("Cs", "Cc", "Z
 
 
 @given(st.integers(1, 20_000), st.lists(WORDS, min_size=1, max_size=20), st.sampled_from(["", " ", "\n", "\n\n"]))
-@settings(max_examples=max(20, int(os.environ.get("EXAMPLES", "100"))), deadline=None)
+@settings(max_examples=max(20, PERCENT), deadline=None)
 def test_a_text_of_any_length_is_cut_and_can_be_put_together_again(
     units: int, some: list[str], between: str
 ) -> None:

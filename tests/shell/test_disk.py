@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import shutil
 import subprocess
@@ -27,12 +26,12 @@ from bot.turns import take_turn
 from bot.writer import Writer
 from tests.faulty_disk import FaultyDisk, Keep, write
 from tests.shell.conftest import Desk, Somebody
+from tests.sizes import PERCENT
 
 pytestmark = pytest.mark.slow
 
 
 NAME = "prescreen.db"
-PERCENT = int(os.environ.get("EXAMPLES", "100"))
 KEEPS: tuple[Keep, ...] = ("none", "half", "all")
 STAGES = ("birth", "diagnosis", "past_week", "mri", "joints", "xray", "private", "check")
 """How far somebody goes before it is the next one's turn."""

@@ -23,12 +23,12 @@ from bot import poll, web
 from bot.channels.telegram import parse
 from flows.kinds.text import LONGEST, clean
 from tests.shell.front_door import Door, Numbers, Update, Writer, door_to, walks_to
+from tests.sizes import PERCENT
 
 pytestmark = pytest.mark.slow
 
 
 SEED = int(os.environ.get("SEED", "6570291"))
-PERCENT = int(os.environ.get("EXAMPLES", "100"))
 MANY = max(500, 10_000 * PERCENT // 100)
 CHATS = 60
 ROOT = Path(__file__).parent.parent.parent

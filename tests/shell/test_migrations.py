@@ -32,11 +32,11 @@ from tests.patient import NOW, Patient
 from tests.postgres import Postgres
 from tests.shell.conftest import ANA, Somebody
 from tests.shell.house import SECONDS, Housed
+from tests.sizes import LONG
 
 pytestmark = pytest.mark.slow
 
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 ROOT = Path(__file__).parent.parent.parent
 MIGRATIONS = Path(bot.store.__file__).parent / "migrations"
 PEOPLE = 1000
@@ -246,7 +246,7 @@ for line in sys.stdin:
 def test_a_migration_killed_at_any_step_is_whole_or_was_never_begun(old: Old, tmp_path: Path) -> None:
     """Before each statement, and at the commit; then the next start brings it to its end.
 
-    At about 20 of them, and the last ones; with EXAMPLES=300 at each.
+    At about 20 of them, and the last ones; in the long form at each.
     """
     words = [sys.executable, "-c", KILLED, str(tmp_path / "steps")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -266,7 +266,7 @@ def test_a_migration_killed_at_any_step_is_whole_or_was_never_begun(old: Old, tm
         steps = int((tmp_path / "steps").read_text())
         assert steps > 20, "there are more statements in it than that"
         found = Counter[str]()
-        every = 1 if EXAMPLES >= 300 else steps // 15
+        every = 1 if LONG else steps // 15
         for left in sorted({*range(1, steps, every), *range(steps - 5, steps + 1)}):
             url = old.copy()
             assert migrates(left, url) == -9

@@ -41,13 +41,14 @@ from flows.flow import CONSENT, PERSON
 from tests.conftest import FINE, TYPED
 from tests.shell.conftest import ANA, GROUP, LIBRARY, Somebody, plain
 from tests.shell.house import Housed, Time, Wire, hurries
+from tests.sizes import PERCENT
 from tests.unsealed import unsealed
 
 pytestmark = pytest.mark.slow
 
 
 STEPS = int(os.environ.get("STEPS", "40"))
-RUNS = max(5, 25 * int(os.environ.get("EXAMPLES", "100")) // 100)
+RUNS = max(5, 25 * PERCENT // 100)
 FIRST = LIBRARY.newest("nct06570291")
 CHATS = ("501", "502", "503")
 SAID = (
