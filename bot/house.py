@@ -34,6 +34,8 @@ UNNOTICED = timedelta(minutes=5)
 """After this long a lead that staff could not be told of is an alarm."""
 STUCK = timedelta(minutes=10)
 """After this long something due to be sent is not late but stuck."""
+PROVEN = timedelta(days=1)
+"""For so long it is believed that the audit is as it was written. A process that starts believes nothing."""
 
 
 def now() -> datetime:
@@ -56,6 +58,7 @@ class House:
         self.room = Room(store)
         self.pace = Pace()
         self._steady = Steady(clock())
+        self._proven_at: datetime | None = None
         self.delivery = Delivery(self.writer, channels, limits, self._gone)
 
     def close(self) -> None:
@@ -194,6 +197,7 @@ class House:
             log.critical("far more leads came within an hour than usual")
         if ended := await self._step(audit.head):
             log.info("the audit ends at %s", ended)
+        await self._prove(at)
         if await self.writer.write(lambda db: insight.due(db, deployed.trial, at)):
             counted = await asyncio.to_thread(self._count, at)
             await self.writer.write(lambda db: insight.keep(db, deployed.trial, counted, at))
@@ -202,6 +206,22 @@ class House:
         """Counts on a look of its own: turns are taken meanwhile."""
         with self.store.look(at) as db:
             return insight.count(db, self.deployed, at)
+
+    async def _prove(self, at: datetime) -> None:
+        """Verifies the whole audit when this process begins to sweep, which it also does after a restore, and daily."""
+        if self._proven_at is not None and at < self._proven_at + PROVEN:
+            return
+        self._proven_at = at
+
+        def verify() -> audit.Verdict:
+            with self.store.look(at) as db:
+                return audit.verify(db)
+
+        found = await asyncio.to_thread(verify)
+        if found.well:
+            log.info("the audit is as it was written: %s rows", found.rows)
+        else:
+            log.critical("the audit is NOT as it was written: run `prescreen audit verify`")
 
     async def _look_after(self, at: datetime) -> None:
         """What is due at each site, in its hours: alarms, promises that slip, silence and the digest."""

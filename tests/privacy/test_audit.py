@@ -273,3 +273,30 @@ def test_a_start_says_which_version_of_the_trial_is_served(database: str) -> Non
     rows = housed.rows("SELECT what, detail FROM audit")
     assert rows == [("serving", f"{flow.name} {flow.trial.text_version}")]
     housed.closes()
+
+
+def test_the_bot_itself_verifies_at_its_start_and_daily(
+    database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    housed = Housed(Store(database))
+    monkeypatch.setattr("bot.house.clock_of", lambda db: housed.time.now())
+    caplog.set_level("INFO", "bot.house")
+
+    def told() -> list[str]:
+        said = [record.levelname for record in caplog.records if "as it was written" in record.getMessage()]
+        caplog.clear()
+        return said
+
+    housed.runs(housed.house.begin())
+    housed.sweeps()
+    assert told() == ["INFO"]
+    with housed.store.begin(housed.now) as db:
+        unlock(db)
+        db.execute(text("UPDATE audit SET detail = 'another'"))
+    housed.sweeps()
+    assert told() == [], "it is believed for a day"
+    for _ in range(2):  # a clock that is moved by more at once is not believed
+        housed.waits(hours=12)
+        housed.sweeps()
+    assert told() == ["CRITICAL"]
+    housed.closes()

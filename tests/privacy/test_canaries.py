@@ -192,6 +192,7 @@ def test_canaries_are_read_nowhere_and_erased_ones_by_nobody(
     database = server.database() if server else f"sqlite:///{tmp_path / 'prescreen.db'}"
     store = Store(database)
     house = Housed(store, Failing(), mail=True, hook=True, desk_url="https://desk.example.org")
+    monkeypatch.setattr("bot.house.clock_of", lambda db: house.time.now())
     crowd = Crowd(house)
     for number in range(PEOPLE):
         crowd.comes(number)
