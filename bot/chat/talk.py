@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -102,7 +103,8 @@ async def start(request: Request) -> Response:
     except Exception as error:
         log.error("a chat could not begin: %s", type(error).__name__)
         return first(request, 503, "web_trouble")
-    answer = go(request, "/chat?new=1")
+    here = {"new": "1", "lang": tag} | ({"s": source} if source else {})  # for a browser that keeps no cookie
+    answer = go(request, f"/chat?{urlencode(here)}")
     remember(request, answer, token)
     return answer
 

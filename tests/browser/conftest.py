@@ -31,12 +31,16 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
              "--disable-sync"]  # fmt: skip
 
 
+def path() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert found, "there is no Chromium; `make chromium` installs one"
+    return found
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path, "there is no Chromium; `make chromium` installs one"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path(), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -44,7 +48,8 @@ def chromium() -> Iterator[Browser]:
 class Site:
     """The real pages on a real port, by the real clock, with the real delivery."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **values: Any) -> None:
+        self.values = {"pace": FAST, "crowd": FAST, "births": Pace(100, 100), **values}
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
         self.store = Store(f"sqlite:///{folder / 'prescreen.db'}")
@@ -60,7 +65,7 @@ class Site:
         house = House(self.store, deployed, {"web": web}, clock=lambda: datetime.now(UTC))
         room = Room(
             deployed, self.store, house.take, house.writer.write, house.clock, web, self.stop, self.url,
-            "example_bot", pace=FAST, crowd=FAST, births=Pace(100, 100),
+            "example_bot", **self.values,
         )  # fmt: skip
         server = uvicorn.Server(
             uvicorn.Config(app.make(room), log_config=None, lifespan="off", timeout_graceful_shutdown=2)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from babel.dates import format_skeleton
 from playwright.sync_api import Browser, Page, expect
 
 from bot.desk.telling import tell
 from bot.store import conversations
+from flows.engine import today_of
 from flows.flow import Flow, Step
 from flows.turn import Tell
 from tests.browser.conftest import Site, words
 from tests.conftest import FINE, TYPED
 from tests.journeys.dialogue import CONTACT
+from tests.journeys.test_golden_languages import CASES
+from tests.patient import LANGUAGES
+from tests.sizes import LONG, many
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chat in chromium")]
 
 ANSWERS: dict[str, Any] = {**FINE, **TYPED, **CONTACT, "call_days": ("mon",)}
 SMALL = """() => [...document.querySelectorAll('button, summary, input:not([type=hidden]), a.button')]
@@ -25,6 +32,14 @@ SMALL = """() => [...document.querySelectorAll('button, summary, input:not([type
   .map(it => it.outerHTML.slice(0, 120))"""
 """What is to be pressed and yet lower than 44 pixels."""
 NASTY = "<img src=x onerror=alert(1)><script>alert(1)</script>"
+
+
+NEVER = 3
+
+
+def short(day: date, locale: str) -> str:
+    """A day without its year, the way people write it: "14 Nov", "11月14日"."""
+    return str(format_skeleton("MMMd", day, locale={"en": "en_GB"}.get(locale, locale)))
 
 
 class Chat:
@@ -88,43 +103,76 @@ class Chat:
             self.page.locator("#open .done").click()
         elif value is None or value == () or known:
             self.button(self.label(step, value)).click()
+        elif isinstance(value, timedelta):
+            day = today_of(self.flow, datetime.now(UTC)) - value
+            self.types(short(day, self.locale)).sees_more_than(last)  # without its year, it is read back
+            last = self.page.get_attribute("#chat", "data-last")
+            self.button(self.line("button_yes")).click()
         else:
-            self.page.fill("#text", value)
-            self.page.locator(".write button").click()
+            self.types(str(value))
         return self.sees_more_than(last)
+
+    def types(self, text: str) -> Chat:
+        self.page.fill("#text", text)
+        self.page.locator(".write button").click()
+        return self
 
     def sees_more_than(self, last: str | None) -> Chat:
         self.page.wait_for_function("last => document.getElementById('chat').dataset.last !== last", arg=last)
         return self
 
-    def walks_to(self, step: str, *, reload: bool = False, **other: Any) -> Chat:
+    def walks_to(self, step: str, *, reload: int | None = NEVER, **other: Any) -> Chat:
+        """``reload`` is the turn of every third step at which the page is loaded anew; None is at each."""
+        steps = count()
         while self.row[0] != step:
-            if reload:
+            if reload is None or next(steps) % 3 == reload:
                 before = self.page.inner_text("#open")
                 self.page.reload()
                 assert self.page.inner_text("#open") == before, self.step.id
             self.answers(**other)
         return self
 
+    def seen(self, context: str, english: str) -> bool:
+        """Whether the chat holds this text, up to the first value in it."""
+        return self.text(context, english).partition("{")[0].split("\n")[0].strip() in self.page.inner_text("#log")
+
     def given(self, step: str) -> int:
         return int(self.site.rows("SELECT count(*) FROM answer WHERE step = :step", step=step)[0][0])
 
 
-@pytest.mark.parametrize("locale", ["en", "es", "zh_Hans"])
-@pytest.mark.parametrize("width", [390, 1280])
+WIDTHS = (390, 1280)
+GOLDEN = [
+    (locale, width, case)
+    for number, locale in enumerate(LANGUAGES.names)
+    for turn, width in enumerate(WIDTHS)
+    for place, case in enumerate(CASES)
+    if LONG or (turn == number % 2 and place == number % 3)
+]
+"""Every language, width and case in the long form; in the usual one each language at one width, in one case."""
+
+
+@pytest.mark.parametrize(("locale", "width", "case"), GOLDEN)
 def test_the_golden_conversation_with_a_reload_at_every_step(
-    site: Site, chromium: Browser, flow: Flow, locale: str, width: int
+    site: Site, chromium: Browser, flow: Flow, locale: str, width: int, case: str
 ) -> None:
+    """In the usual form a language reloads at each third step, and the next language at the steps after these."""
+    number = list(LANGUAGES.names).index(locale)
+    other, outcome = CASES[case]
     with site.page(chromium, width) as page:
         rosa = Chat(page, site, flow, locale).starts("/chat?s=c7kp2")
-        rosa.walks_to("other_trials", reload=True)
-        assert "K-0001" in page.inner_text("#log")
+        turn = None if LONG else number // 3
+        rosa.walks_to("other_trials", reload=turn, **{"offer_wait": "remind", **other})
+        assert rosa.seen(f"outcomes.{outcome}", flow.outcomes[outcome])  # type: ignore[index]
+        sent = case == "lead"
+        assert ("K-0001" in page.inner_text("#log")) is sent
         assert page.get_attribute("html", "lang") == locale.replace("_", "-")
+        assert page.get_attribute("html", "dir") == ("rtl" if locale == "ar" else "ltr")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        rosa.answers()
         page.reload()
-        assert "K-0001" in page.inner_text("#log")
-    (lead,) = site.rows("SELECT source, locale, channel FROM lead")
-    assert tuple(lead) == ("c7kp2", locale, "web")
+        assert rosa.seen("ends", flow.ends["done"])
+    leads = site.desk.rows("SELECT source, locale, channel, outcome FROM lead")
+    assert [tuple(lead) for lead in leads] == ([("c7kp2", locale, "web", outcome)] if sent else [])
 
 
 def test_a_double_click_answers_once(site: Site, chromium: Browser, flow: Flow) -> None:
@@ -139,7 +187,7 @@ def test_a_double_click_answers_once(site: Site, chromium: Browser, flow: Flow) 
 
 
 def test_the_network_is_cut_in_the_middle_of_a_send(site: Site, chromium: Browser, flow: Flow) -> None:
-    """The answer reaches us, ours is lost; then nothing goes for seconds. It is said, kept, sent again: one answer."""
+    """The answer reaches us, ours is lost; then nothing goes, 30 s in the long form. It is sent again: one answer."""
     with site.page(chromium) as page:
         rosa = Chat(page, site, flow).starts().walks_to("height")
         lost = threading.Event()
@@ -157,7 +205,7 @@ def test_the_network_is_cut_in_the_middle_of_a_send(site: Site, chromium: Browse
         page.locator(".write button").click()
         expect(page.locator("#status")).to_have_text(rosa.line("web_offline"), timeout=10_000)
         assert page.input_value("#text") == "165 cm"
-        page.wait_for_timeout(6_000)
+        page.wait_for_timeout(1_000 * many(6, 30))
         page.unroute("**/chat/say*")
         page.context.set_offline(False)
         page.wait_for_function(
@@ -217,7 +265,7 @@ def test_everything_works_without_a_script(site: Site, chromium: Browser, flow: 
         page.locator("#start").click()
         page.get_by_role("button", name="English").click()
         rosa = Chat(page, site, flow)
-        rosa.sees_more_than = lambda last: rosa  # type: ignore[method-assign,assignment]
+        rosa.sees_more_than = lambda last: rosa  # type: ignore[method-assign]
         rosa.walks_to("mri").answers(mri=("heart_part", "bone_metal"))
         assert "Plate or screws" in page.inner_text("#log")
         rosa.walks_to("check", mri=())
@@ -312,7 +360,7 @@ def test_nothing_typed_ever_runs(site: Site, chromium: Browser, flow: Flow) -> N
         last = page.get_attribute("#chat", "data-last")
         page.locator(".write button").click()
         rosa.sees_more_than(last)
-        fields = dict.fromkeys(("town", "first_name", "last_name", "other_language"), NASTY)
+        fields: dict[str, Any] = dict.fromkeys(("town", "first_name", "last_name", "other_language"), NASTY)
         rosa.walks_to("send", **fields)
         assert page.inner_text("#log").count(NASTY) >= 4
         assert page.locator("#log img, #log script").count() == 0
