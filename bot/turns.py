@@ -39,6 +39,7 @@ ALWAYS = ("delete", "stop", "language", "privacy", "help")
 HEARD = (
     *ALWAYS, "start", "delete_now", "stop_now", "start_over", "status", "time", "slot", "withdraw", "withdraw_now",
     "copy", "faq", "unwell", "later", "no_reminder", "no_notices",
+    "plain", "plain_off",
 )  # fmt: skip
 """What the bot does while staff talk with the person."""
 A_DAY = 5
@@ -123,7 +124,8 @@ class _Taking:
             kept.pressed = inbound.message
         self.write(kept, turn, flow)
         if any(isinstance(event, Ended) and event.end == "restarted" for event in turn.events):
-            fresh, first = self.begin(kept.conversation.locale, reborn=kept.reborn)
+            was = kept.conversation
+            fresh, first = self.begin(was.locale, reborn=kept.reborn, plain=was.plain)
             self.write(fresh, first)
 
     def arrives(self) -> bool:
@@ -228,11 +230,11 @@ class _Taking:
             f"{marks.BEGUN}{tombstones.hash_of(self.db, 'begun', self.inbound.lane, f'{self.now:%Y-%m-%d}')[:32]}"
         )
 
-    def begin(self, locale: str, *, reborn: bool = False) -> tuple[Kept, Turn]:
+    def begin(self, locale: str, *, reborn: bool = False, plain: bool = False) -> tuple[Kept, Turn]:
         self.db.counts["sessions_started", ""] += 1
         marks.put(self.db, self._day_of_chat(), self.now, self.began_today() + 1)
         flow = self.deployment.library.newest(self.deployment.trial)
-        first = start(flow, locale, self.now)
+        first = start(flow, locale, self.now, plain=plain)
         source = self.inbound.text if self.inbound.kind == "start" and LINK.fullmatch(self.inbound.text) else ""
         source = "" if source.startswith(carry.PREFIX) else source
         where = self.inbound.channel, self.inbound.chat

@@ -52,6 +52,8 @@ class Conversation:
     """Steps whose answer was given once and then changed."""
     raised: bool = False
     """A lead went out."""
+    plain: bool = False
+    """Everything is said in numbered lines and words, without symbols: for screen readers."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, in a stable shape."""
@@ -75,6 +77,7 @@ class Conversation:
             "before": {step: answer_to_json(answer) for step, answer in self.before.items()},
             "changed": list(self.changed),
             "raised": self.raised,
+            "plain": self.plain,
         }
 
     @classmethod
@@ -96,4 +99,5 @@ class Conversation:
             before={StepId(step): answer_from_json(answer) for step, answer in data["before"].items()},
             changed=tuple(data["changed"]),
             raised=data["raised"],
+            plain=data.get("plain", False),  # conversations of an earlier release do not say
         )

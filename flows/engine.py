@@ -33,10 +33,10 @@ def today_of(flow: Flow, now: datetime) -> date:
     return now.astimezone(ZoneInfo(flow.trial.timezone)).date()
 
 
-def start(flow: Flow, locale: str, now: datetime) -> Turn:
+def start(flow: Flow, locale: str, now: datetime, *, plain: bool = False) -> Turn:
     """A new conversation, and its first question."""
     first = flow.steps[0].id
-    return Turn(Conversation(flow.name, locale, step=first), (Ask(first),))
+    return Turn(Conversation(flow.name, locale, step=first, plain=plain), (Ask(first),))
 
 
 def advance(flow: Flow, conversation: Conversation, reply: Reply, now: datetime) -> Turn:

@@ -10,13 +10,14 @@ from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
-from flows.answer import Span
+from flows.answer import Span, StepId
 from flows.conversation import Conversation
 from flows.engine import today_of
-from flows.flow import Flow, Option, Question, Step
+from flows.flow import CHECK, Flow, Option, Question, Step
 from flows.kinds import KINDS, choice, measure
 from flows.kinds import date as dates
-from flows.offers import NOWHERE, with_options
+from flows.machine import place
+from flows.offers import NOWHERE, step_name, with_options
 from flows.reply import (
     COMMANDS_AND_TAPS,
     Asked,
@@ -26,6 +27,7 @@ from flows.reply import (
     Gave,
     Narrowed,
     Reply,
+    Sent,
     Signalled,
     What,
 )
@@ -35,10 +37,12 @@ from flows.words import Ear, Words
 COMMANDS: tuple[What, ...] = (
     "back", "help", "why", "person", "language", "stop", "delete", "privacy", "faq", "change", "start",
     "resume", "unwell", "copy", "status", "time", "withdraw", "pictures", "web",
-    "no_reminder", "no_notices",
+    "no_reminder", "no_notices", "plain", "plain_off",
 )  # fmt: skip
 """Wishes that can be typed at any step, in words of the language or as a slash command."""
 
+SETTLED: tuple[What, ...] = ("stop_now", "delete_now", "start_over", "withdraw_now", "person_now")
+"""Wishes that a menu has asked about."""
 LONG = 4096
 
 
@@ -54,15 +58,20 @@ def hear(flow: Flow, conversation: Conversation, text: str, words: Words, now: d
     if len(text) > LONG:
         return Garbled("long")
     if step is None or text.startswith("/"):
-        question = None if text.startswith("/") else _asking(flow, text, words)
-        return question or Garbled("unclear")  # a command that we do not have is nobody's name or town
+        known = None
+        if not text.startswith("/"):
+            known = _earlier(flow, conversation, text, words) or _asking(flow, text, words)
+        return known or Garbled("unclear")  # a command that we do not have is nobody's name or town
     if conversation.pending is not None and (reply := _pending(flow, conversation, text, ear, now)):
         return reply
+    if conversation.draft and step.kind == "checklist" and fold(text) == _button(flow, words, "done"):
+        return Sent(step.id)
     answer = _answer(step, text, ear, today_of(flow, now))
     if isinstance(answer, Garbled) and step.kind not in ("text", "email", "phone"):
         if _private(text, ear):
             return Garbled("private")
-        return _mentioned(flow, text, words) or _asking(flow, text, words) or answer
+        earlier = _earlier(flow, conversation, text, words)
+        return earlier or _mentioned(flow, text, words) or _asking(flow, text, words) or answer
     if step.kind == "text" and text.rstrip().endswith(_MARKS) and (known := _approved(flow, text, words)):
         return known
     return answer
@@ -137,8 +146,13 @@ def wish(flow: Flow, text: str, words: Words) -> Asked | None:
 
 @lru_cache(maxsize=64)
 def _wishes(flow: Flow, words: Words) -> Mapping[str, Asked]:
-    """Every wish by the folded words for it. What two wishes share means the first."""
+    """Every wish by the folded words for it. What two wishes share means the first.
+
+    The button that does what a menu asks about comes before the words that lead to the menu.
+    """
     ear, found = Ear(words, flow.heard), dict[str, Asked]()
+    for what in SETTLED:
+        found[_button(flow, words, what)] = Asked(what)
     for tag, name in words.languages.items():
         for said in (fold(name), tag.casefold()):
             found.setdefault(said, Asked("language", tag))
@@ -148,6 +162,33 @@ def _wishes(flow: Flow, words: Words) -> Mapping[str, Asked]:
     for what in COMMANDS_AND_TAPS:
         if label := flow.says.get(f"button_{what}"):
             found.setdefault(fold(words.text(f"say.button_{what}", label)), Asked(what))
+    for question in flow.faq:
+        found.setdefault(fold(words.text(f"faq.{question.id}", question.text)), Asked("answer", question.id))
+    for sign in flow.safety:
+        found.setdefault(fold(words.text(f"safety.{sign.id}", sign.label)), Asked("unwell", sign.id))
+    return found
+
+
+def _button(flow: Flow, words: Words, name: str) -> str:
+    """What a button of the product says, folded."""
+    return fold(words.text(f"say.button_{name}", flow.says[f"button_{name}"]))
+
+
+def _earlier(flow: Flow, conversation: Conversation, text: str, words: Words) -> Asked | None:
+    """An answer that is to be changed, by the name it has on the check page."""
+    named = _labels(flow, words).get(fold(text), ())
+    on_path = place(flow, conversation.answers).on_path if named else {}
+    found = [step for step in named if step in on_path]
+    return Asked("change", found[0]) if len(found) == 1 else None
+
+
+@lru_cache(maxsize=64)
+def _labels(flow: Flow, words: Words) -> Mapping[str, Sequence[StepId]]:
+    """The steps that the check page lists, by their folded names."""
+    found: dict[str, list[StepId]] = {}
+    for step in flow.steps[: flow.index[CHECK]]:
+        if step.part != flow.steps[0].part:
+            found.setdefault(fold(step_name(step, flow, words)), []).append(step.id)
     return found
 
 
@@ -205,9 +246,9 @@ def _pending(flow: Flow, conversation: Conversation, text: str, ear: Ear, now: d
     assert pending is not None
     said = fold(text)
     if pending.why in ("sure", "planned", "change"):
-        if said in _heard(ear, "yes"):
+        if said in _heard(ear, "yes") or said == _button(flow, ear.words, "yes"):
             return Confirmed(True)
-        if said in _heard(ear, "no"):
+        if said in _heard(ear, "no") | {_button(flow, ear.words, name) for name in ("no", "change_it")}:
             return Confirmed(False)
     if pending.why in ("month", "day"):
         if said in _heard(ear, "not_sure"):

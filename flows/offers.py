@@ -1,4 +1,4 @@
-"""The options of a choice that are not written in the file: the languages on offer, the nearest sites."""
+"""What the file does not write out: the languages on offer, the nearest sites, how an answer is called in a list."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from flows.answer import Answer, StepId
 from flows.flow import Flow, Option, Site, Step
 from flows.tidy import fold
+from flows.words import Words
 
 NOWHERE = "none"
 """The answer that no site is within reach."""
@@ -26,6 +27,20 @@ def with_options(flow: Flow, step: Step, answers: Mapping[StepId, Answer], langu
         options = tuple(Option(site.id, site.city, site.name) for site in near[:MOST_SITES])
         return replace(step, options=(*options, Option(NOWHERE, flow.says["button_none_near"])))
     return step
+
+
+def step_name(step: Step, flow: Flow, words: Words) -> str:
+    """How an answer is called where answers are listed."""
+    label = words.text(step.context, step.label)
+    return f"{label}: {item_name(step, flow, words)}" if step.item else label
+
+
+def item_name(step: Step, flow: Flow, words: Words) -> str:
+    """The pick that a step asks about, for one of those that are asked about each pick."""
+    assert step.item is not None
+    of = flow.step_by_id[step.item[0]]
+    option = of.option(step.item[1])
+    return words.text(of.context, option.say or option.label) if option else ""
 
 
 def nearest(sites: tuple[Site, ...], town: str) -> list[Site]:

@@ -16,6 +16,7 @@ What = Literal[
     "pictures",
     "web",
     "no_reminder", "no_notices",
+    "plain", "plain_off",
 ]  # fmt: skip
 """What somebody can ask for at any step; some of it by a second tap, inside a menu.
 

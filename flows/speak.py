@@ -18,7 +18,7 @@ from flows.flow import CHECK, CONSENT, CONTACT, SITE, Flow, Option, Step
 from flows.kinds import KINDS, measure
 from flows.kinds import date as dates
 from flows.machine import place
-from flows.offers import NOWHERE, with_options
+from flows.offers import NOWHERE, item_name, step_name, with_options
 from flows.reply import Asked, Confirmed, Gave, Narrowed, Reply, Sent, Ticked, What
 from flows.screening import Verdict
 from flows.turn import Ask, Menu, ReadBack, Retry, Say, Show, Tell
@@ -29,6 +29,13 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}(\.?)")
 _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = {name: date(2024, 1, number) for number, name in enumerate(_NAMES, 1)}
 _DAY = re.compile(rf"\b({'|'.join(_WEEK)})\b")
+TICKED, UNTICKED = "☑", "☐"
+TICKS = f"{TICKED}{UNTICKED} "
+_SYMBOLS = re.compile(
+    "(?:[\u2022\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff\u20e3\ufe0f"
+    "\U0001f000-\U0001faff]\u200d?)+ ?"
+)
+"""Bullets, arrows, boxes, pictographs: what a screen reader spells out, or leaves out."""
 
 MENUS: Mapping[str, tuple[What, ...]] = {
     "start": ("resume", "start_over", "delete"),
@@ -36,8 +43,8 @@ MENUS: Mapping[str, tuple[What, ...]] = {
     "safety": ("resume", "later"),
     "reminder": ("recheck", "later", "delete"),
     "help": (
-        "resume", "why", "back", "change", "status", "faq", "privacy", "person", "language", "unwell", "stop",
-        "delete",
+        "resume", "why", "back", "change", "status", "faq", "privacy", "person", "language", "plain", "unwell",
+        "stop", "delete",
     ),
     "faq": ("resume",),
     "change": ("resume",),
@@ -56,7 +63,7 @@ MENUS: Mapping[str, tuple[What, ...]] = {
 """The wishes that each menu offers, below what it lists itself."""
 
 COMMANDS: tuple[What, ...] = (
-    "start", "help", "back", "change", "status", "language", "person", "privacy", "stop", "delete",
+    "start", "help", "back", "change", "status", "language", "plain", "person", "privacy", "stop", "delete",
 )  # fmt: skip
 """The wishes that a messenger lists in its own menu."""
 
@@ -124,6 +131,8 @@ def speak(
     """
     voice = _Voice(flow, words, conversation, extra or {})
     speeches = [speech for say in said for speech in voice.say(say)]
+    if conversation.plain:
+        speeches = [voice.plainly(speech) for speech in speeches]
     if words.right_to_left:
         return [replace(speech, text=isolated(speech.text)) for speech in speeches]
     return speeches
@@ -218,7 +227,7 @@ class _Tongue:
         for option in step.options:
             label = self._label(step, option)
             if step.kind == "checklist":
-                tick = "☑" if option.id in draft else "☐"
+                tick = TICKED if option.id in draft else UNTICKED
                 rows.append((Button(f"{tick} {label}", Ticked(option.id, step.id)),))
             else:
                 rows.append((Button(label, Gave(option.id, step=step.id)),))
@@ -382,6 +391,29 @@ class _Voice(_Tongue):
         ]
         return [tuple(inside[at : at + 3]) for at in range(0, len(inside), 3)]
 
+    def plainly(self, speech: Speech) -> Speech:
+        """The same for who listens to it: what can be picked by its number, all else by its words, no symbol.
+
+        A tick comes as a message of its own: nobody hears that an older one has changed.
+        """
+        buttons = [button for row in speech.rows for button in row]
+        picks = [button for button in buttons if _is_pick(button.reply)]
+        others = [button.label for button in buttons if button not in picks]
+        lines = [f"{n}. {pick.label.lstrip(TICKS)}" for n, pick in enumerate(picks, 1) if not speech.numbered]
+        ticked = [pick.label.lstrip(TICKS) for pick in picks if pick.label.startswith(TICKED)]
+        if ticked:
+            lines.append(fill(self._line("plain_ticked"), {"picked": self.words.listed(ticked)}))
+        if others:
+            lines += [self._line("plain_or" if picks else "plain_ways"), *others]
+        between = "\n" if speech.numbered else "\n\n"
+        return replace(
+            speech,
+            text=_SYMBOLS.sub("", between.join(filter(None, (speech.text, "\n".join(lines))))),
+            rows=tuple(tuple(Button(_SYMBOLS.sub("", b.label), b.reply) for b in row) for row in speech.rows),
+            again=False,
+            numbered=len(picks),
+        )
+
     # ------------------------------------------------------------------ lines, results, menus
 
     def _tell(self, key: str, values: Mapping[str, str]) -> Speech:
@@ -507,6 +539,8 @@ class _Voice(_Tongue):
     def _offered(self, key: str) -> tuple[What, ...]:
         """The wishes of a menu, without those that nothing would come of now."""
         offered, extra = MENUS[key], self.extra
+        if self.conversation.plain:
+            offered = tuple("plain_off" if wish == "plain" else wish for wish in offered)
         if key == "status" and extra.get("status", "none") in ("none", "closed"):
             offered = tuple(wish for wish in offered if wish not in ("time", "withdraw"))
         if key == "privacy":
@@ -582,8 +616,7 @@ class _Voice(_Tongue):
         return answer.value if answer else None
 
     def _step_label(self, step: Step) -> str:
-        label = self.words.text(step.context, step.label)
-        return f"{label}: {self._item(step)}" if step.item else label
+        return step_name(step, self.flow, self.words)
 
     def _value(self, step: Step, value: Value) -> str:
         if value is None:
@@ -599,10 +632,7 @@ class _Voice(_Tongue):
         return KINDS[step.kind].show(step, value, self.words)
 
     def _item(self, step: Step) -> str:
-        assert step.item is not None
-        of = self.flow.step_by_id[step.item[0]]
-        option = of.option(step.item[1])
-        return self.words.text(of.context, option.say or option.label) if option else ""
+        return item_name(step, self.flow, self.words)
 
     # ------------------------------------------------------------------ words
 
@@ -659,6 +689,11 @@ class _Voice(_Tongue):
         ]
         other = self._line("emergency_other" if kind == "emergency" else "hotline_other")
         return ". ".join(lines) + ". " + other if lines else other
+
+
+def _is_pick(reply: Reply) -> bool:
+    """Whether a button is one of the options of a question, which are counted from 1."""
+    return isinstance(reply, Ticked) or (isinstance(reply, Gave) and isinstance(reply.value, str))
 
 
 def _in_pairs(rows: Sequence[tuple[Button, ...]]) -> list[tuple[Button, ...]]:

@@ -31,6 +31,9 @@ def asked(turning: Turning, reply: Asked) -> Turn:
             return turning.ask(*_pictures(turning.step), brief=True)
         case "language" if about:
             return _language(turning, about)
+        case "plain" | "plain_off":
+            plain = what == "plain"
+            return turning.on(replace(old, plain=plain)).ask(Tell("plain_on" if plain else "plain_off"))
         case "change" if about in old.answers:
             return _change(turning, StepId(about))
         case "faq" if any(question.id == about for question in flow.faq):

@@ -135,7 +135,7 @@ class _Drawing:
         progress = ""
         if asks and step is not None and self.flow.part_by_id[step.part].counted and len(parts) > 1:
             progress = parts.pop(0)
-        if asks and page["numbered"] and len(parts) > 1:
+        if asks and page["numbered"] and not self.kept.conversation.plain and len(parts) > 1:
             parts.pop()  # what the answers mean stands beside them
         live = self.kept.id == row["conversation_id"] and page.get("turn") == self.turn and "rows" in page
         boxes, answers, ways = self._knobs(page["rows"]) if live else ((), (), ())
@@ -195,7 +195,7 @@ class _Drawing:
     def _detail(self, step: Step | None, option: str) -> str:
         """What an answer means, where its label does not say so."""
         found = step.option(option) if step is not None else None
-        if step is None or found is None or not found.detail:
+        if step is None or found is None or not found.detail or self.kept.conversation.plain:
             return ""
         context = f"{self.flow.trial.slug}.site" if step.source == "sites" else step.context
         return self.tongue.words.text(context, found.detail)

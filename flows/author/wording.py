@@ -85,6 +85,7 @@ LINES = (
         "person_known",
         "language_set",
     ),
+    *("plain_on", "plain_off", "plain_ticked", "plain_or", "plain_ways", "button_plain_off"),
     *(
         "retry_stuck",
         "got_media_again",

@@ -189,7 +189,7 @@ def test_the_reminder_asks_only_what_time_can_change(at: At) -> None:
     patient = at("half_year").says("2").presses("Gel or lubricant").says("2026-11-14")
     walk_to(patient, CHECK).presses("All correct, go on").presses("Remind me").presses("No, thank you")
     patient.waits(days=85).replies(Elapsed("reminder")).sees("the reminder you asked for").sees_not("knee")
-    patient.presses("Carry on").is_at("how_long").presses("Over a year ago").is_at("half_year")
+    patient.presses("Yes, ask me").is_at("how_long").presses("Over a year ago").is_at("half_year")
     patient.presses("None of these").presses("None of these").is_at(CHECK).presses("All correct, go on")
     assert patient.verdict.outcome == "possible_match"
 

@@ -156,17 +156,27 @@ SHAPED = (
         "days_",
         "web_",
     ),
-    *("answer_line", "call_greeting", "emergency_line", "progress", "reasons", "slot_", "span", "the_date"),
+    *(
+        "answer_line",
+        "call_greeting",
+        "emergency_line",
+        "progress",
+        "reasons",
+        "slot_",
+        "span",
+        "the_date",
+        "plain_ticked",
+    ),
 )
 """Lines that a message is made of by others' names."""
 
 
-def every_message(words: CatalogueWords) -> Iterator[tuple[str, Speech]]:
+def every_message(words: CatalogueWords, *, plain: bool = False) -> Iterator[tuple[str, Speech]]:
     """Each question, with ticks and without, each reason, retry, line, menu, result, answer and picture."""
     last = FLOW.steps[-1].id
 
     def say(name: str, *says: Say, at: StepId = last, **extra: str) -> Iterator[tuple[str, Speech]]:
-        conversation = Conversation(FLOW.name, words.locale, ways()[at], at)
+        conversation = Conversation(FLOW.name, words.locale, ways()[at], at, plain=plain)
         for speech in speak(FLOW, conversation, says, words, {**EXTRA, **WORST, **extra}):
             yield name, speech
 
