@@ -19,18 +19,23 @@ chromium:
 	  if [ "$$(id -u)" = 0 ]; then as=; else as="sudo -n"; fi; \
 	  $$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 
-.venv/.ready: requirements-dev.txt
+# To try it takes what runs, and nothing that only tests need: half the packages, and half the time.
+.venv/.runs: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Prescreen needs Python 3.11 or newer. Set PYTHON=python3.11 or newer."; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s/$(BIN)/python" -m bot "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $(BIN)/prescreen
 	chmod +x $(BIN)/prescreen
 	touch $@
 
-demo: setup ## all of it in a browser, with invented people: no token, no network
-	@$(BIN)/prescreen demo
+.venv/.ready: requirements-dev.txt .venv/.runs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
 
-chat: setup ## hold the whole conversation in this terminal
+demo: .venv/.runs ## all of it in a browser, with invented people: no token, no network; PORT=8101 for another port
+	@$(BIN)/prescreen demo $(if $(PORT),--port $(PORT))
+
+chat: .venv/.runs ## hold the whole conversation in this terminal
 	@$(BIN)/prescreen chat
 
 test: check postgresql chromium ## everything

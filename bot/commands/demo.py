@@ -42,7 +42,7 @@ def _demo(options: argparse.Namespace) -> int:
 
     deployed = app.deployment(settings)
     listening = app.listener(
-        settings, f"Port {options.port} is taken. Try: prescreen demo --port {options.port + 1}"
+        settings, f"Port {options.port} is taken. Try: make demo PORT={options.port + 1}"
     )
     store = app.store_of(settings)
     talked = people.fill(store, app.on(store, deployed, settings), datetime.now(UTC))

@@ -29,21 +29,18 @@ def make(room: Room) -> ASGIApp:
     pages = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
 
     async def show(request: Request) -> Response:
-        who, tongue = request.query_params.get("as", "")[:40], request.query_params.get("lang", "")[:20]
+        who = request.query_params.get("as", "")[:40]
         if not request.url.path.endswith("/"):
             return RedirectResponse("/demo/")
         if "new" in request.query_params:
-            anew = RedirectResponse(f"/demo/?{urlencode({'lang': tongue, 'as': who})}")
+            anew = RedirectResponse(f"/demo/?{urlencode({'as': who})}")
             drop(anew, CHAT)
             return anew
         members = await room.look(staff.every)
         member = next((one for one in members if one["name"] == who), members[0])
         token = await room.writer.write(lambda db: _let_in(db, member["id"]))
         languages = room.deployment.languages.names
-        here = tongue if tongue in languages else next(iter(languages))
-        text = pages.get_template("page.html").render(
-            members=members, member=member, languages=languages, here=here, lang=here.replace("_", "-")
-        )
+        text = pages.get_template("page.html").render(members=members, member=member, languages=languages)
         answer = HTMLResponse(text, headers={"content-security-policy": POLICY})
         keep(answer, COOKIE, token)
         return answer
