@@ -3,80 +3,29 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
-from html.parser import HTMLParser
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from babel import Locale
-from babel.dates import get_day_names, get_month_names, get_timezone_name
 
 from bot import pseudo
+from bot.desk import shares
 from bot.desk.cards import STATUS
-from bot.library import load
-from bot.words import LOCALES, Languages
-from tests.desk.acting import has_lead
+from tests.desk.acting import FLAG, acts, has_lead
 from tests.desk.browser import Pages, member
-from tests.patient import LANGUAGES
+from tests.made_up import Reader, languages, of_page, untranslated
 from tests.shell.conftest import Desk, Somebody
 
 pytestmark = pytest.mark.slow
-
-SHOWN = ("title", "aria-label", "placeholder", "alt", "data-label")
-NAMES = re.compile(
-    r"https?://\S+|\S+@\S+|nct\d+|NCT\d+|Wuxi Cellular\S*|Biopharmaceutical|Group Ltd\.?|Nora|Rosa|Ana|Example|Telegram|Mon-Fri|Sat |Asia/Shanghai|US-NY|Suzhou|Esperanto"
-    r"|[A-Z2-7]{4}(?: [A-Z2-7]{4}){7}|a bit of metal from the mill, I think|mri\.fragments|\bc7kp2\b|\b[IE]\d+\b",
-)
-"""What has no translation: names, addresses, codes, and what people wrote."""
-WORD = re.compile(r"[^\W\d_]+")
-LOCAL = frozenset(
-    " ".join(
-        [*(get_day_names(width, locale="eo")[n] for n in range(7) for width in ("abbreviated", "wide")),
-         *(get_month_names(width, locale="eo")[n] for n in range(1, 13) for width in ("abbreviated", "wide")),
-         get_timezone_name("Asia/Shanghai", locale="eo"), "norma", "tempo", "Ĉina", "ĉina", Locale("eo").territories["CN"], "kaj tago tagoj horo horoj minuto minutoj Li", *LANGUAGES.names.values()]
-    ).split()
-)  # fmt: skip
-"""What the locale data give: days, months, zones, countries, lists, and languages by their own names."""
-
-
-class Reader(HTMLParser):
-    """The words of a page: text, and what attributes show or read out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self._within: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "link", "input", "br", "img", "hr"):
-            self._within.append(tag)
-        given = dict(attrs)
-        if given.get("lang") not in (None, pseudo.TAG):  # the patient's own language
-            self._within[-1] = "foreign"
-        self.words += [text for name in SHOWN if (text := given.get(name))]
-        if tag == "input" and given.get("type") in ("submit", "button") and (text := given.get("value")):
-            self.words.append(text)
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._within and self._within.pop() not in (tag, "foreign"):
-            pass
-
-    def handle_data(self, data: str) -> None:
-        if data.strip() and not {"script", "style", "code", "foreign"} & set(self._within):
-            self.words.append(" ".join(data.split()))
 
 
 @pytest.fixture
 def made_up(desk: Desk, tmp_path: Path) -> Iterator[Pages]:
     """The inbox of a desk that has the made-up language, too."""
-    folder = tmp_path / "locales"
-    shutil.copytree(LOCALES, folder)
-    pseudo.write(load().flows.values(), folder)
-    languages = Languages(folder)
-    desk.deployment = replace(desk.deployment, languages=languages, staff_language=pseudo.TAG)
+    spoken = languages(tmp_path / "locales")
+    desk.deployment = replace(desk.deployment, languages=spoken, staff_language=pseudo.TAG)
     pages = Pages(desk)
     yield pages
     pages.close()
@@ -84,16 +33,6 @@ def made_up(desk: Desk, tmp_path: Path) -> Iterator[Pages]:
 
 AUDITED = re.compile(r"^(?:[a-z_]+(?:\.[a-z_]+)?|(?:send|health) nct\S* .*)$")
 """What the audit has no words for is shown there by its code."""
-
-
-def untranslated(words: list[str]) -> list[str]:
-    """Plain vowels stand only in what the made-up language did not mark."""
-    left = []
-    for text in words:
-        rest = WORD.sub(lambda word: "" if word[0] in LOCAL else word[0], NAMES.sub("", text))
-        if re.search("[aeiouAEIOU]", rest):
-            left.append(text)
-    return left
 
 
 def test_every_page_of_the_inbox(desk: Desk, made_up: Pages) -> None:
@@ -125,3 +64,19 @@ def test_every_page_of_the_inbox(desk: Desk, made_up: Pages) -> None:
     left["/sign-in"] = untranslated(page.words)
     found = {path: words for path, words in left.items() if words}
     assert found == {}, "\n".join(f"{path} {words}" for path, words in found.items())
+
+
+def test_a_shared_lead(desk: Desk, made_up: Pages) -> None:
+    """Also to who has no account, in the language of their browser."""
+    wait = {**FLAG, "status": "WAIT", "criterion": "E12", "until": "2027-02-14", "because": ["mri.fragments"]}
+    shown = {"helper": True, "changed": True, "outcome": "not_now", "eligible_from": date(2027, 2, 14)}
+    lead, fresh = has_lead(desk, flags=[FLAG, wait, {**FLAG, "status": "OUT"}], **shown), shares.fresh()
+    acts(desk, member(desk, "Nora", role="admin"), lambda acting: shares.make(acting, lead, 24, fresh))
+    browser = made_up.browser()
+    eo = {"accept-language": pseudo.TAG, "sec-fetch-site": "same-origin"}
+    assert of_page(browser.get(f"/shared/{fresh.token}", **eo).text) == []
+    for passcode, status in (("wrong", 403), (fresh.passcode, 200)):
+        answer = browser.ask("POST", f"/shared/{fresh.token}", data={"passcode": passcode}, headers=eo)
+        assert answer.status_code == status
+        assert of_page(answer.text) == []
+    assert "K-0001" in answer.text

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from bot.desk import shares
-from bot.desk.cards import FIT
+from bot.desk.cards import FINDING, FIT
 from bot.desk.pages import lines
 from bot.desk.pages.room import Tongue, render, room_of
 
@@ -41,7 +41,7 @@ async def enter(request: Request, token: str, passcode: Annotated[str, Form(max_
             (
                 point["criterion"],
                 tongue.words.text(f"{flow.trial.slug}.{point['criterion']}", titles.get(point["criterion"], "")),
-                point["status"],
+                tongue(FINDING[point["status"]]) if point["status"] in FINDING else "",
                 point["until"] or "",
                 ", ".join(point["because"]),
             )
