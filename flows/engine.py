@@ -24,7 +24,7 @@ from flows.reply import (
     Ticked,
 )
 from flows.turn import Ask, Cleared, Menu, SafetyShown, Say, Show, Tell, Turn
-from flows.turning import Turning
+from flows.turning import Turning, lacking
 from flows.wishing import asked
 
 
@@ -84,7 +84,7 @@ def _closed(turning: Turning) -> str:
 def _elsewhere(turning: Turning, site: str, reply: Reply) -> Turn:
     """The chosen site takes nobody any more, and nothing was sent: it is told, and asked again. A wish is heard."""
     gone, old = Cleared(SITE), turning.before
-    answers = {step: answer for step, answer in old.answers.items() if step != SITE}
+    answers = lacking(old.answers, SITE)
     step = place(turning.flow, answers).step
     moved = replace(old, answers=answers, step=step, pending=None, draft=(), misses=0)
     now, told = turning.on(moved), Tell("site_closed", {"site": site})

@@ -1,4 +1,4 @@
-"""What the file does not write out: the languages on offer, the nearest sites, how an answer is called in a list."""
+"""What the file does not write out: languages on offer, the nearest sites, how an answer is called in a list."""
 
 from __future__ import annotations
 

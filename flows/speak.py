@@ -17,7 +17,7 @@ from flows.conversation import Conversation, Pending
 from flows.flow import CHECK, CONSENT, CONTACT, SITE, Flow, Option, Step
 from flows.kinds import KINDS, measure
 from flows.kinds import date as dates
-from flows.machine import place
+from flows.machine import is_sent, place
 from flows.offers import NOWHERE, item_name, step_name, with_options
 from flows.reply import Asked, Confirmed, Gave, Narrowed, Reply, Sent, Ticked, What
 from flows.screening import Verdict
@@ -198,14 +198,15 @@ class _Tongue:
             tuple(self._way_rows(step)),
         )
 
-    def _asked(self, step: Step) -> str:
+    def _asked(self, step: Step, text: str = "") -> str:
         closed = step.source == "sites" and len(step.options) == 1
-        return self._line("sites_full") if closed else self.words.text(step.context, step.text)
+        return self._line("sites_full") if closed else self.words.text(step.context, text or step.text)
 
     def _of_another(self, step: Step) -> str:
         """In the third person where the question names somebody; whom we mean is said before it."""
-        text = self.words.text(step.context, step.text_helper) if step.text_helper else self._asked(step)
-        return f"{self._line('helper')} {text}" if self.flow.part_by_id[step.part].counted else text
+        if not step.text_helper and not self.flow.part_by_id[step.part].counted:
+            return self._asked(step)
+        return f"{self._line('helper')} {self._asked(step, step.text_helper or step.text)}"
 
     def _numbered(self, step: Step, number: int, option: Option) -> str:
         line = f"{number}. {self._label(step, option)}"
@@ -566,6 +567,8 @@ class _Voice(_Tongue):
                 return [*lines, *(self._slot(start) for start in self._starts() if extra.get("own_zone"))]
             case "privacy":
                 return [self._line("menu_privacy"), *self._consents()]
+            case "stopped" if self.conversation.raised or is_sent(self.flow, self.conversation.answers):
+                return [self._line("menu_stopped_sent")]
             case "withdrawn" if extra.get("withdrawn") == "none":
                 return [self._line("withdrawn_none")]
         return [self._line(f"menu_{key}")]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from flows.answer import StepId, Value
+from flows.answer import Answer, StepId, Value
 from flows.conversation import Conversation, Life, Pending
 from flows.flow import Flow, Step
 from flows.kinds import KINDS
 from flows.machine import Place
 from flows.offers import NOWHERE
-from flows.turn import Ask, Ended, Event, Menu, ReadBack, Say, Show, Turn
+from flows.turn import Ask, Cleared, Ended, Event, Menu, ReadBack, Say, Show, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,18 @@ def without(flow: Flow, conversation: Conversation, step: StepId, to_check: bool
     )
 
 
+def lacking(answers: Mapping[StepId, Answer], gone: StepId | None) -> Mapping[StepId, Answer]:
+    """The same answers but one."""
+    return {step: answer for step, answer in answers.items() if step != gone}
+
+
 def close(new: Conversation, here: Place, said: list[Say], events: list[Event]) -> Turn:
     """Ends the turn with the next question, or with the end."""
     if not here.end:
         assert here.step is not None
+        if here.step in new.answers:  # its site takes nobody now: it is no answer any more, also if it does again
+            events.append(Cleared(here.step))
+            new = replace(new, answers=lacking(new.answers, here.step))
         return Turn(new, (*said, Ask(here.step)), tuple(events))
     life: Life = "declined" if here.end == "declined" else "stopped" if here.end == "stopped" else "done"
     return Turn(

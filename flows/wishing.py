@@ -14,7 +14,7 @@ from flows.machine import DONE, asked_if, is_sent, place, screen, turned_away
 from flows.reply import Asked
 from flows.rules import steps_of
 from flows.turn import Ask, Menu, Say, Show, Tell, Turn
-from flows.turning import Turning, close, without
+from flows.turning import Turning, close, lacking, without
 
 SLOT = "%Y%m%dT%H%MZ"
 
@@ -156,7 +156,8 @@ def _withdraw(turning: Turning) -> Turn:
     events = tuple(says.Answered(step, answer) for step, answer in taken.items())
     new = replace(old, answers=answers, raised=False)
     if old.life == "open":  # where a site closed meanwhile, it is asked about again
-        new = replace(new, step=place(flow, answers).step)
+        step = place(flow, answers).step
+        new = replace(new, step=step, answers=lacking(answers, step))
     return Turn(new, (Menu("withdrawn"),), (says.Withdrawn(), *events))
 
 

@@ -61,6 +61,7 @@ LINES = (
         "slot_there",
         "slot_both",
         "withdrawn_none",
+        "menu_stopped_sent",
         "person_told",
         "mail_comes",
     ),

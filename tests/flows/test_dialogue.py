@@ -60,7 +60,7 @@ def test_why_answers_and_asks_again(at: At) -> None:
     "typed", ["pictures", "Show pictures", "can you show me a picture", "What does it look like?"]
 )
 def test_pictures_can_be_asked_for_in_words(at: At, typed: str) -> None:
-    patient = at("knee").says(typed).sees("L is your left knee. R is your right knee.", "Which knee").is_at("knee")
+    patient = at("knee").says(typed).sees("L is the left knee. R is the right knee.", "Which knee").is_at("knee")
     patient.presses("Left knee").is_at("diagnosis")
 
 
@@ -75,7 +75,7 @@ def test_ticks_and_what_waits_for_a_yes_stay_while_pictures_are_looked_at(at: At
     assert patient.conversation.draft == ("shot",)
     patient.presses("Done").is_at("shot_kind")
     patient = at("knee").replies(Gave("left", "lefft", sure=False, step="knee")).sees("Is that right?")  # type: ignore[arg-type]
-    patient.says("pictures").sees("L is your left knee.", "Is that right?").presses("Yes").is_at("diagnosis")
+    patient.says("pictures").sees("L is the left knee.", "Is that right?").presses("Yes").is_at("diagnosis")
 
 
 def test_pictures_after_the_end_are_the_help(at: At) -> None:
@@ -357,9 +357,11 @@ def test_the_five_questions_are_answered_in_any_state(at: At, faq: str) -> None:
 
 def test_a_helper_is_asked_about_the_other_person(at: At) -> None:
     patient = at("mri", consent="helper").sees("For the person you help:")
-    walk_to(patient, CHECK).presses("All correct, go on").presses("Yes, contact me").sees_not(
-        "For the person you help:"
-    )
+    walk_to(patient, CHECK).sees_not("For the person you help:").presses("All correct, go on")
+    patient.sees("For the person you help: Would they like").presses("Yes, contact me")
+    patient.sees("For the person you help: In which town do they live?").says("Wuxi").presses("Wuxi")
+    patient.sees("What is their first name?").says("Rosa").says("Example")
+    patient.sees("What number should the study team call? Yours is fine too.")
 
 
 def test_sites_are_offered_nearest_first(at: At) -> None:

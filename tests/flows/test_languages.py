@@ -224,20 +224,52 @@ SECOND = re.compile(
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_who_answers_for_somebody_is_asked_in_the_third_person(tag: str) -> None:
-    """Every question about them; before it stands whom we mean."""
+    """Every question about them, their name and how to call them too; before it stands whom we mean."""
     words = LANGUAGES.patient(tag)
     assert SECOND.search(" ".join(words.text(step.context, step.text) for step in FLOW.steps if step.text_helper))
     for id, way in ways().items():
         step = FLOW.step_by_id[id]
-        if FLOW.part_by_id[step.part].counted:
+        if FLOW.part_by_id[step.part].counted or step.text_helper:
             answers = {**way, StepId("consent"): Answer("helper", DAY)}
-            (speech,) = speak(FLOW, Conversation(FLOW.name, tag, answers, id), [Ask(id)], words, EXTRA)
+            speech, *_ = speak(FLOW, Conversation(FLOW.name, tag, answers, id), [Ask(id)], words, EXTRA)
             asked = words.text(step.context, step.text_helper or step.text)
             assert words.text("say.helper", FLOW.says["helper"]) in speech.text
             begins = re.split(r"[{]", asked)[0].split(" MRI ")[0]
             assert begins in speech.text.translate(dict.fromkeys((0x2066, 0x2069))), id
-            if id not in ("private", "cancer_kind"):  # which speak to the helper, too
+            if id not in ("private", "cancer_kind", "phone", "email"):  # which speak to the helper, too
                 assert not SECOND.search(asked), (id, asked)
+
+
+CONTACT_STEPS = ("offer", "town", "site", "first_name", "last_name", "phone", "email", "other_language",
+                 "call_days", "call_time")  # fmt: skip
+
+
+def test_a_helper_is_asked_how_to_reach_the_person() -> None:
+    assert [step.id for step in FLOW.steps if step.text_helper and step.trial == "frame"] == [*CONTACT_STEPS]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_help_and_reasons_fit_whoever_is_asked(tag: str) -> None:
+    """What stands beside a question about somebody's health, and in the line above it, names nobody as "you".
+
+    Said to who reads it, whoever that is: that nothing has to be told, and whom they may ask.
+    """
+    words, to_the_reader = LANGUAGES.patient(tag), {"mri_narrow", "sex", "private", "visits", "vaccine_kind"}
+    for step in FLOW.steps:
+        if FLOW.part_by_id[step.part].counted and step.id not in to_the_reader:
+            said = [words.text(step.context, text) for text in (step.help, step.why) if text]
+            assert not [text for text in said if SECOND.search(text)], step.id
+    for part in FLOW.parts:
+        assert not (part.counted and SECOND.search(words.text(f"{FLOW.trial.slug}.part", part.title))), part.id
+    assert not SECOND.search(words.text(f"{FLOW.trial.slug}.picture.knee", FLOW.pictures["knee"]))
+
+
+def test_who_stops_after_sending_is_told_that_the_request_stays() -> None:
+    patient = Patient(FLOW)
+    patient.conversation = standing(StepId("other_trials"), "en", raised=True).conversation
+    patient.says("stop").presses("Stop for now").sees("Your request stays with the study team")
+    patient.sees_not("Nothing has been sent")
+    standing(StepId("knee"), "en").says("stop").presses("Stop for now").sees("Nothing has been sent")
 
 
 @pytest.mark.slow

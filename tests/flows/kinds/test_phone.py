@@ -105,4 +105,4 @@ def test_callable_or_refused(ear_in: EarIn, text: str, region: str | None) -> No
         assert accept(STEP, reply.value) == reply.value
         assert show(STEP, reply.value, ear_in("en").words).startswith("+")
     else:
-        assert reply == Garbled("unclear")
+        assert reply in (Garbled("unclear"), Garbled("premium"))
