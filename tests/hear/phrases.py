@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "vaccine_kind": {"two_months": ("vaccine",)},
     "mri_heart_device": {"mri": ("heart_device",)},
     "mri_bone_metal": {"mri": ("bone_metal",)},
+    "sex": {"birth": Span(date(1980, 1, 1), date(1980, 12, 31))},
     "joint_sure": {"joints": ("gout", "rheumatoid")},
 }
 """What somebody answered before, to come to a question that not everybody is asked."""
