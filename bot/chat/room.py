@@ -154,16 +154,29 @@ class Tongue:
         return "rtl" if self.rtl else "ltr"
 
     def shown(self, text: str) -> Markup:
-        """Escaped; in a language from right to left, numbers and Latin names keep to themselves."""
+        """Escaped; what people write off stays on one line where it fits, and in a language from right to left
+        numbers and Latin names keep to themselves."""
         if not self.rtl:
-            return escape(text)
-        pieces, at = [], 0
-        for found in _LATIN.finditer(text):
-            pieces += [escape(text[at : found.start()]), Markup('<bdi dir="ltr">{}</bdi>').format(found[0])]
-            at = found.end()
-        return Markup("").join([*pieces, escape(text[at:])])
+            return _whole(text)
+        return _wrapped(_LATIN, text, lambda found: Markup('<bdi dir="ltr">{}</bdi>').format(_whole(found)))
 
 
+def _whole(text: str) -> Markup:
+    return _wrapped(_UNBROKEN, text, Markup('<span class="whole">{}</span>').format)
+
+
+def _wrapped(pattern: re.Pattern[str], text: str, wrap: Callable[[str], Markup]) -> Markup:
+    """Escaped, with each match in something."""
+    pieces, at = [], 0
+    for found in pattern.finditer(text):
+        pieces += [escape(text[at : found.start()]), wrap(found[0])]
+        at = found.end()
+    return Markup("").join([*pieces, escape(text[at:])])
+
+
+_UNBROKEN = re.compile(
+    r"(?a:\b[A-Z]{1,3}-\d{4,}\b|\+\d[\d ]{5,16}\d|[\w.+-]{1,40}@[\w-]{1,40}(?:\.[\w-]{1,20}){1,4})"
+)
 _LATIN = re.compile(r"[+(]*[0-9A-Za-z](?:[0-9A-Za-z .,:/()+@_'&-]*[0-9A-Za-z)])?")
 
 

@@ -41,9 +41,7 @@ def _demo(options: argparse.Namespace) -> int:
     from bot.demo import people  # noqa: PLC0415
 
     deployed = app.deployment(settings)
-    listening = app.listener(
-        settings, f"Port {options.port} is taken. Try: make demo PORT={options.port + 1}"
-    )
+    listening = app.listener(settings, f"Port {options.port} is taken. Try: make demo PORT={options.port + 1}")
     store = app.store_of(settings)
     talked = people.fill(store, app.on(store, deployed, settings), datetime.now(UTC))
     store.close()

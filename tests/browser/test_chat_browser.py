@@ -336,9 +336,18 @@ def test_every_page_is_accessible_and_fits(
         assert page.get_attribute("#log", "role") == "log" and page.get_attribute("#log", "aria-live") == "polite"
         page.evaluate("document.documentElement.style.fontSize = '212%'")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for path in ("/chat/copy", "/chat/bye"):
+        for path in ("/chat/copy", "/chat/bye", "/chat/carry/any-code"):
             page.goto(site.url + path)
             _is_fine(page, width)
+        page.goto(site.url + "/chat")
+        page.locator(".menu summary").click()
+        page.get_by_role("button", name="Carry on in Telegram").click()
+        page.locator(".qr").wait_for()
+        _is_fine(page, width)
+    lost = chromium.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    lost.goto(site.url + "/nowhere")
+    _is_fine(lost, width)
+    lost.close()
 
 
 def _is_fine(page: Page, width: int) -> None:

@@ -122,13 +122,13 @@
   look.addEventListener("submit", (event) => {
     event.preventDefault();
     look.closest("details").open = false;
-    look.closest("details").querySelector("summary").focus();
+    look.closest("details").querySelector("summary").focus({ preventScroll: true });
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     for (const fold of document.querySelectorAll("details.fold[open]")) {
       fold.open = false;
-      fold.querySelector("summary").focus();
+      fold.querySelector("summary").focus({ preventScroll: true });
     }
   });
 
