@@ -40,7 +40,7 @@ def main() -> None:
     words.add_argument("--rows", type=int, default=1_000_000)
     words.add_argument("--json", action="store_true")
     options = words.parse_args()
-    server, found = Postgres(), {}
+    server, found = Postgres(on_disk=True), {}
     try:
         with tempfile.TemporaryDirectory() as folder:
             for name, url in {"sqlite": f"sqlite:///{folder}/audit.db", "postgresql": server.database()}.items():

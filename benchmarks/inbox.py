@@ -298,7 +298,7 @@ def _databases(only: str, folder: Path) -> Iterator[tuple[str, str]]:
     if only in ("", "postgresql"):
         from tests.postgres import Postgres  # noqa: PLC0415
 
-        server = Postgres()
+        server = Postgres(on_disk=True)
         try:
             yield "PostgreSQL", server.database()
         finally:

@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--dir", type=Path)
     options = parser.parse_args()
-    server = Postgres()
+    server = Postgres(on_disk=True)
     try:
         url = server.database()
         Store(url).close()

@@ -208,7 +208,7 @@ class House:
             return insight.count(db, self.deployed, at)
 
     async def _prove(self, at: datetime) -> None:
-        """Verifies the whole audit when this process begins to sweep, which it also does after a restore, and daily."""
+        """Verifies the whole audit when this process begins to sweep (so after a restore, too), and daily."""
         if self._proven_at is not None and at < self._proven_at + PROVEN:
             return
         self._proven_at = at

@@ -68,13 +68,24 @@ def postgres() -> Iterator[Postgres]:
     server.remove()
 
 
+@pytest.fixture
+def postgres_apart() -> Iterator[Postgres]:
+    """Another one, whose files and whose death are this test's alone."""
+    server = Postgres()
+    yield server
+    server.remove()
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database: each test that asks runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'prescreen.db'}"
+        yield f"sqlite:///{tmp_path / 'prescreen.db'}"
+        return
     server: Postgres = request.getfixturevalue("postgres")
-    return server.database()
+    made = server.database()
+    yield made
+    server.drop(made)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

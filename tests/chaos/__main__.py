@@ -32,7 +32,7 @@ def main() -> int:
     wrong = 0
     for name in ("sqlite", "postgresql"):
         if asked.only in (None, name):
-            server = Postgres() if name == "postgresql" else None
+            server = Postgres(on_disk=True) if name == "postgresql" else None
             began = time.monotonic()
             with tempfile.TemporaryDirectory(prefix="prescreen-chaos-") as folder:
                 try:

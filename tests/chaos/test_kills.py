@@ -154,6 +154,6 @@ def test_a_storm(tmp_path: Path, flow: Flow) -> None:
     assert Storm(people=30, kills=5, faults=0.03).rages(tmp_path, flow).problems == []
 
 
-def test_a_storm_on_postgresql(tmp_path: Path, flow: Flow, postgres: Postgres) -> None:
+def test_a_storm_on_postgresql(tmp_path: Path, flow: Flow, postgres_apart: Postgres) -> None:
     storm = Storm(people=30, kills=5, faults=0.03, restarts=(3.0, 6.0))
-    assert storm.rages(tmp_path, flow, postgres, workers=2).problems == []
+    assert storm.rages(tmp_path, flow, postgres_apart, workers=2).problems == []

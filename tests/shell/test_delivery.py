@@ -716,11 +716,11 @@ def test_a_result_that_cannot_be_stored_yet_is_stored_later_and_nothing_sent_twi
 
 
 @pytest.mark.slow
-def test_a_result_is_stored_when_the_server_is_back(postgres: Postgres) -> None:
+def test_a_result_is_stored_when_the_server_is_back(postgres_apart: Postgres) -> None:
     """PostgreSQL: it is killed between the call and its result."""
     wire = Afterwards()
-    house = Housed(Store(postgres.database()), wire)
-    wire.then = lambda: postgres.restart("immediate")  # type: ignore[method-assign]
+    house = Housed(Store(postgres_apart.database()), wire)
+    wire.then = lambda: postgres_apart.restart("immediate")  # type: ignore[method-assign]
     _two_lanes(house)
     _delivers(house)
     assert wire.calls.count(("1", "one")) == 1
@@ -813,18 +813,18 @@ def test_a_lane_has_one_message_under_way_whoever_asks(server: TelegramServer, p
 
 
 @pytest.mark.slow
-def test_a_database_server_that_is_killed_mid_run_costs_nothing(postgres: Postgres) -> None:
+def test_a_database_server_that_is_killed_mid_run_costs_nothing(postgres_apart: Postgres) -> None:
     """Two people go from the start to a lead while the server is killed three times: I1 to I4 hold."""
     wire = Wire()
-    house = Housed(Store(postgres.database()), wire)
+    house = Housed(Store(postgres_apart.database()), wire)
     desk = Stubborn(house)
     starts: list[threading.Thread] = []
 
     def kill(number: int) -> None:
         """While people type: it is gone at once, and back after they have tried in vain."""
         if number in (10, 30, 50):
-            postgres.stop("immediate")
-            starts.append(threading.Timer(0.3, postgres.start))
+            postgres_apart.stop("immediate")
+            starts.append(threading.Timer(0.3, postgres_apart.start))
             starts[-1].start()
 
     desk.before = kill
