@@ -70,7 +70,12 @@ def begins(browser: Browser, port: int) -> tuple[StorageState, list[str]]:
     chat = seen.frame_locator("iframe").nth(0)
     chat.get_by_role("button", name="Español").click()
     chat.get_by_role("button", name="No", exact=True).wait_for()
-    seen.get_by_role("link", name="Begin as a new person").click()
+    seen.set_viewport_size({"width": 390, "height": 844})
+    patient, staff = (seen.locator("iframe").nth(at).bounding_box() for at in (0, 1))
+    assert patient and staff and patient["y"] + patient["height"] <= staff["y"]  # on a phone, one below the other
+    assert seen.evaluate("document.documentElement.scrollWidth") <= 390
+    seen.set_viewport_size({"width": 1280, "height": 800})
+    seen.get_by_role("link", name="Begin anew").click()
     chat.get_by_role("button", name="العربية").wait_for()
     chat.get_by_role("button", name="English").click()
     chat.get_by_role("button", name="Yes, for me").wait_for()
