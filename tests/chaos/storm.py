@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from flows.flow import Flow
 from tests.chaos.checks import Figures, check
@@ -121,14 +122,27 @@ class _Raging:
         """One worker, where there are several; now and then the process that looks after them."""
         workers = self.bot.children() if self.bot.workers > 1 else []
         if workers and self.chance.random() < 0.8:
+            victim = self.chance.choice(workers)
             with suppress(ProcessLookupError):
-                os.kill(self.chance.choice(workers), signal.SIGKILL)
+                os.kill(victim, signal.SIGSTOP)  # another one that takes over would send what was under way
+                self.figures.in_flight += self._under_way()
+                os.kill(victim, signal.SIGKILL)
         else:
             self.bot.kill()
+            self.figures.in_flight += self._under_way()
         self.figures.kills += 1
-        with suppress(Exception), self.engine.connect() as connection:
-            under_way = connection.execute(text("SELECT count(*) FROM outbox WHERE state = 'sending'")).scalar()
-            self.figures.in_flight += int(under_way or 0)
+
+    def _under_way(self) -> int:
+        """How many messages are being sent just now; asked until the database answers."""
+        query = text("SELECT count(*) FROM outbox WHERE state = 'sending'")
+        while True:
+            try:
+                with self.engine.connect() as connection:
+                    return int(connection.execute(query).scalar_one())
+            except ProgrammingError:  # it dies before it has made its tables
+                return 0
+            except OperationalError:
+                time.sleep(0.05)
 
     def _telegram_fails(self) -> None:
         """As many failures as ``faults`` asks for, measured on the calls since the last time."""

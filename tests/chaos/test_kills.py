@@ -151,9 +151,9 @@ def test_the_process_dies_on_postgresql_at(point: str, tmp_path: Path, flow: Flo
 
 
 def test_a_storm(tmp_path: Path, flow: Flow) -> None:
-    assert Storm(people=30, kills=5, faults=0.03).rages(tmp_path, flow).problems == []
+    assert Storm(people=15, kills=3, faults=0.03).rages(tmp_path, flow).problems == []
 
 
 def test_a_storm_on_postgresql(tmp_path: Path, flow: Flow, postgres_apart: Postgres) -> None:
-    storm = Storm(people=30, kills=5, faults=0.03, restarts=(3.0, 6.0))
+    storm = Storm(people=15, kills=3, faults=0.03, restarts=(3.0, 6.0))
     assert storm.rages(tmp_path, flow, postgres_apart, workers=2).problems == []

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import compare, inbox
 from benchmarks.people import depth
+from tests.sizes import LONG
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.slow
@@ -33,23 +34,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 FEW = ("--patients", "3", "--concurrency", "3")
 
 
+ONE_OF_EACH = [
+    ("benchmarks.turn_driver", (*FEW, "--stored", "40")),
+    ("benchmarks.peers.ptb", (*FEW, "--store", "sqlite")),
+    ("benchmarks.peers.floor", ("--batch", "64")),
+    ("benchmarks.peers.call_out", ("--client", "ours")),
+    ("benchmarks.served", ("--patients", "3", "--pause", "0.05")),
+    ("benchmarks.on_postgres", ("--workers", "2")),
+]
+THE_OTHERS = [
+    ("benchmarks.turn_driver", FEW),
+    ("benchmarks.turn_driver", ("--patients", "20", "--rate", "50")),
+    ("benchmarks.peers.ptb", (*FEW, "--store", "memory")),
+    ("benchmarks.peers.ptb", (*FEW, "--store", "pickle", "--stored", "40")),
+    ("benchmarks.peers.floor", ("--batch", "1")),
+    ("benchmarks.peers.call_out", ("--client", "ptb")),
+    ("benchmarks.on_postgres", ("--floor", "--connections", "2")),
+]
+
+
 @pytest.mark.parametrize(
     ("module", "words"),
-    [
-        ("benchmarks.turn_driver", FEW),
-        ("benchmarks.turn_driver", ("--patients", "20", "--rate", "50")),
-        ("benchmarks.turn_driver", (*FEW, "--stored", "40")),
-        ("benchmarks.peers.ptb", (*FEW, "--store", "memory")),
-        ("benchmarks.peers.ptb", (*FEW, "--store", "pickle", "--stored", "40")),
-        ("benchmarks.peers.ptb", (*FEW, "--store", "sqlite")),
-        ("benchmarks.peers.floor", ("--batch", "1")),
-        ("benchmarks.peers.floor", ("--batch", "64")),
-        ("benchmarks.peers.call_out", ("--client", "ours")),
-        ("benchmarks.peers.call_out", ("--client", "ptb")),
-        ("benchmarks.served", ("--patients", "3", "--pause", "0.05")),
-        ("benchmarks.on_postgres", ("--workers", "2")),
-        ("benchmarks.on_postgres", ("--floor", "--connections", "2")),
-    ],
+    ONE_OF_EACH + (THE_OTHERS if LONG else []),
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_it_still_measures(module: str, words: tuple[str, ...], folder: Path) -> None:
