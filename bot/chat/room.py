@@ -160,6 +160,10 @@ class Tongue:
             return _whole(text)
         return _wrapped(_LATIN, text, lambda found: Markup('<bdi dir="ltr">{}</bdi>').format(_whole(found)))
 
+    def parted(self, text: str) -> list[Markup]:
+        """Sentence by sentence: a line that is too short for all of them breaks between two."""
+        return [self.shown(sentence) for sentence in _SENTENCES.split(text)]
+
 
 def _whole(text: str) -> Markup:
     return _wrapped(_UNBROKEN, text, Markup('<span class="whole">{}</span>').format)
@@ -175,8 +179,10 @@ def _wrapped(pattern: re.Pattern[str], text: str, wrap: Callable[[str], Markup])
 
 
 _UNBROKEN = re.compile(
-    r"(?a:\b[A-Z]{1,3}-\d{4,}\b|\+\d[\d ]{5,16}\d|[\w.+-]{1,40}@[\w-]{1,40}(?:\.[\w-]{1,20}){1,4})"
+    r"(?a:\b[A-Z]{1,3}-\d{4,}\b|\+\d[\d ]{5,16}\d|[\w.+-]{1,40}@[\w-]{1,40}(?:\.[\w-]{1,20}){1,4})[.,;:!?)]?"
 )
+"""A reference, a telephone number or an address, with the sign after it, which must not stand on a line alone."""
+_SENTENCES = re.compile(r"(?<=[.。।])\s*(?=\S)")
 _LATIN = re.compile(r"[+(]*[0-9A-Za-z](?:[0-9A-Za-z .,:/()+@_'&-]*[0-9A-Za-z)])?")
 
 

@@ -58,7 +58,7 @@ def test_from_the_poster_to_a_lead_with_a_reload_at_every_step(chat: ChatPages, 
         steps += 1
     assert steps > 15
     rosa.sends()
-    assert '<span class="whole">K-0001</span>' in rosa.page  # not parted at its hyphen
+    assert '<span class="whole">K-0001.</span>' in rosa.page  # not parted at its hyphen
     assert "Your reference is K-0001" in rosa.said and {"Withdraw", "Yes, tell me"} <= set(rosa.labels)
     (lead,) = chat.desk.rows("SELECT source, channel, chat, locale FROM lead")
     assert tuple(lead) == ("c7kp2", "web", chat_of(rosa.token), "en")
