@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo chat test test-fast check bench chaos guards sbom postgresql chromium pictures
+.PHONY: setup demo chat test test-fast check bench chaos long guards sbom postgresql chromium pictures
 
 setup: .venv/.ready
 
@@ -39,13 +39,16 @@ chat: .venv/.runs ## hold the whole conversation in this terminal
 	@$(BIN)/prescreen chat
 
 test: check postgresql chromium ## everything
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 test-fast: setup ## while you work: no bot process, fewer random dialogues
 	EXAMPLES=15 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 chaos: setup postgresql ## the long storm: 200 kills over 1,000 people, on SQLite and on PostgreSQL with 4 workers
 	$(BIN)/python -m tests.chaos
+
+long: setup postgresql chromium ## the promised numbers, where `make test` does less: 1,000 canaries, 500 injections, every step
+	EXAMPLES=1000 $(BIN)/python -m pytest -n 2 --dist loadgroup tests/privacy tests/browser tests/house/test_benchmarks.py tests/shell/test_migrations.py
 
 check: setup ## format, lint, static scan, types, import contracts, trial files, catalogues
 	$(BIN)/ruff format --check .
