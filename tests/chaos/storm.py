@@ -133,16 +133,19 @@ class _Raging:
         self.figures.kills += 1
 
     def _under_way(self) -> int:
-        """How many messages are being sent just now; asked until the database answers."""
+        """How many messages are being sent just now; asked again while the database server starts."""
         query = text("SELECT count(*) FROM outbox WHERE state = 'sending'")
-        while True:
+        for _ in range(100):
             try:
                 with self.engine.connect() as connection:
                     return int(connection.execute(query).scalar_one())
-            except ProgrammingError:  # it dies before it has made its tables
-                return 0
             except OperationalError:
+                if self.postgres is None:
+                    break
                 time.sleep(0.05)
+            except ProgrammingError:
+                break
+        return 0  # it died before it had made its tables
 
     def _telegram_fails(self) -> None:
         """As many failures as ``faults`` asks for, measured on the calls since the last time."""
