@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 
@@ -56,6 +57,16 @@ def at(flow: Flow) -> Callable[..., Patient]:
         return walk_to(Patient(flow, locale), step, **{"language": locale, **other})
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def no_log_is_left_behind() -> Iterator[None]:
+    """A command begins its own log, on a stream that ends with the test."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.handlers[:] = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
