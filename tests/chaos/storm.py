@@ -109,7 +109,9 @@ class _Raging:
             self._kill()
             self._start()
         if self.postgres is not None and now > self.next_restart and not self.crowd.done:
-            self.postgres.restart()
+            self.figures.in_flight += self._under_way()
+            self.postgres.restart()  # who led until now cannot say any more what became of what it sent
+            self.figures.in_flight += self._under_way()
             self.figures.restarts += 1
             self.next_restart = time.monotonic() + self.chance.uniform(*self.storm.restarts)
 
