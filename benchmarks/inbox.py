@@ -164,8 +164,11 @@ class Browser:
         headers = {"Cookie": self.cookie, "Sec-Fetch-Site": "same-origin"}
         if form:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        self.line.request(method, f"/desk{path}", urlencode(form) if form else None, headers)
-        answer = self.line.getresponse()
+        try:
+            self.line.request(method, f"/desk{path}", urlencode(form) if form else None, headers)
+            answer = self.line.getresponse()
+        except http.client.RemoteDisconnected:  # it was idle for too long; the next attempt connects anew
+            return self.ask(method, path, **form)
         text = answer.read().decode()
         for cookie in answer.headers.get_all("set-cookie") or ():
             if cookie.startswith("__Host-desk="):
