@@ -114,7 +114,7 @@ class Chat:
             return next((message for message in reversed(self.news()) if wanted(message)), None)
 
         chat = self.person.chat
-        return chat.server.until(newest, 10, lambda: f"{name} did not come; {chat.story()}")
+        return chat.server.until(newest, 30, lambda: f"{name} did not come; {chat.story()}")
 
     def _question(self, message: Message, *steps: str) -> str:
         """The question that the message puts; two steps with the same words differ in their answers."""
